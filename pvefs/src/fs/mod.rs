@@ -1,0 +1,1 @@
+//! What a save, a rename or a removal means, without FUSE types.
