@@ -7,21 +7,24 @@
 //!
 //! This crate knows nothing of what the files mean.
 
+#![forbid(unsafe_code)]
+
 mod memory;
 mod path;
+mod plan;
 mod sqlite;
+mod tree;
 mod types;
 mod watch;
 
 pub use memory::MemoryStore;
 pub use path::{PathError, TreePath};
-pub use sqlite::{SqliteOptions, SqliteStore};
+pub use sqlite::{Retention, SqliteOptions, SqliteStore, Verified};
 pub use types::{
-    Author, Change, Commit, CommitRecord, Entry, Event, Kind, Precondition, Revision, StoreError, Usage,
+    Author, Change, Commit, CommitRecord, Content, Entry, Event, Kind, Listing, Precondition,
+    Revision, StoreError, Usage,
 };
 pub use watch::Watch;
-
-use std::sync::Arc;
 
 /// A versioned tree of files.
 ///
@@ -34,18 +37,19 @@ pub trait Store: Send + Sync + 'static {
     fn stat(&self, path: &TreePath) -> Result<Option<Entry>, StoreError>;
 
     /// The content of the file at `path` now; `None` if there is no file there.
-    fn read(&self, path: &TreePath) -> Result<Option<(Entry, Arc<[u8]>)>, StoreError>;
+    fn read(&self, path: &TreePath) -> Result<Option<(Entry, Content)>, StoreError>;
 
     /// The content that the file at `path` had at revision `at`; `None` if it did not exist then.
     ///
     /// # Errors
     /// [`StoreError::Compacted`] when that revision of the file has been thinned out.
-    fn read_at(&self, path: &TreePath, at: Revision) -> Result<Option<Arc<[u8]>>, StoreError>;
+    fn read_at(&self, path: &TreePath, at: Revision) -> Result<Option<Content>, StoreError>;
 
     /// The entries of the directory at `path` now, by name, in bytewise order; `None` if there is no directory there.
-    fn list(&self, path: &TreePath) -> Result<Option<Vec<(Box<str>, Entry)>>, StoreError>;
+    fn list(&self, path: &TreePath) -> Result<Option<Listing>, StoreError>;
 
-    /// Applies all changes of `commit`, or none, and returns its revision once it is on disk.
+    /// Applies all changes of `commit`, or none, and returns its revision once it is on disk. A commit without changes
+    /// makes no revision, and returns the newest one.
     ///
     /// Commits of several threads share one sync.
     ///
@@ -63,7 +67,8 @@ pub trait Store: Send + Sync + 'static {
     /// All changes after revision `from`, then each new one as it is committed.
     ///
     /// # Errors
-    /// [`StoreError::Compacted`] when history no longer reaches back to `from`.
+    /// [`StoreError::Compacted`] when history no longer reaches back to `from`, or has not come as far: an older backup
+    /// has been restored. Then list the tree, and watch from [`Store::revision`].
     fn watch(&self, from: Revision) -> Result<Watch, StoreError>;
 
     /// How much the tree holds now.

@@ -7,6 +7,12 @@ use std::time::SystemTime;
 /// The number of a commit. 0 is the empty tree.
 pub type Revision = u64;
 
+/// The bytes of a file; a clone costs a reference count.
+pub type Content = Arc<[u8]>;
+
+/// The names in a directory, in bytewise order, and what they are.
+pub type Listing = Vec<(Box<str>, Entry)>;
+
 /// File or directory. Symbolic links are no part of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -23,7 +29,8 @@ pub struct Entry {
     pub kind: Kind,
     /// The revision that created it (under this name, since it last did not exist).
     pub created: Revision,
-    /// The revision that last changed its content.
+    /// The revision that last changed its content. A [`Change::Put`] of the same bytes does not: it counts as a
+    /// [`Change::Touch`]. What happens to a directory's entries does not change the directory.
     pub modified: Revision,
     /// When that was, or what [`Change::Touch`] said.
     pub mtime: SystemTime,
@@ -45,12 +52,13 @@ pub struct Author {
 /// One change of a commit. A rename is a [`Change::Put`] and a [`Change::Remove`] in one commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Makes or replaces the file at a path. Its parent must be a directory.
+    /// Makes or replaces the file at a path. Its parent must be a directory. The modification time becomes the time
+    /// of the commit. If the bytes are those already there, that is all that changes, and history has no entry of it.
     Put {
         /// Where.
         path: TreePath,
         /// The whole content.
-        data: Arc<[u8]>,
+        data: Content,
     },
     /// Makes a directory. Its parent must be a directory, and nothing may be at the path.
     Mkdir {
@@ -62,7 +70,8 @@ pub enum Change {
         /// Which.
         path: TreePath,
     },
-    /// Sets the modification time. Makes no revision of the content.
+    /// Sets the modification time. It is a commit with an event, but makes no revision of the content, and history
+    /// has no entry of it.
     Touch {
         /// Which.
         path: TreePath,
@@ -177,6 +186,12 @@ pub enum StoreError {
         /// What the engine said.
         reason: String,
     },
+    /// The store has been closed, or its writer has died.
+    #[error("the store is closed")]
+    Closed,
+    /// The store was opened for reading only.
+    #[error("{0} is open for reading only")]
+    ReadOnly(String),
     /// Another process has the store open.
     #[error("{path} is in use by {holder}")]
     Busy {
