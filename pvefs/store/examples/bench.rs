@@ -4,6 +4,7 @@ use pvefs_store::{Author, Change, Commit, SqliteOptions, SqliteStore, Store, Tre
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 const FILES: usize = 10_000;
@@ -11,7 +12,11 @@ const SIZE: usize = 400;
 const SAVES: usize = 5_000;
 
 fn main() {
-    let parent = std::env::args().nth(1).unwrap_or_else(|| ".".into());
+    let mut arguments = std::env::args().skip(1);
+    let parent = arguments.next().unwrap_or_else(|| ".".into());
+    if let Some(database) = arguments.next() {
+        return open(Path::new(&database));
+    }
     let directory = tempfile::tempdir_in(parent).expect("a directory for the bench");
     let directory = directory.path();
     let database = directory.join("store.db");
@@ -30,7 +35,10 @@ fn main() {
     println!("backup: {:.1} ms", ms(started.elapsed()));
     drop(store);
     println!("database: {} KiB", fs::metadata(&database).map_or(0, |file| file.len() / 1024));
-    open(&database);
+    // In a process of its own, whose memory is that of the store alone.
+    let this = std::env::current_exe().expect("this program");
+    let opened = Command::new(this).arg(directory).arg(&database).status().expect("a child");
+    assert!(opened.success());
 }
 
 fn name(number: usize) -> TreePath {
@@ -132,9 +140,8 @@ fn open(database: &Path) {
         let options = SqliteOptions { check, ..SqliteOptions::default() };
         let store = SqliteStore::open(database, options).expect("open");
         println!(
-            "open, check {check}: {:.1} ms, {} KiB more memory ({} in all)",
+            "open, check {check}: {:.1} ms, memory {before} -> {} KiB",
             ms(started.elapsed()),
-            resident().saturating_sub(before),
             resident()
         );
         drop(store);

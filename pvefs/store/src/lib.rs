@@ -12,6 +12,7 @@
 mod memory;
 mod path;
 mod plan;
+pub mod pmxcfs_db;
 mod sqlite;
 mod tree;
 mod types;

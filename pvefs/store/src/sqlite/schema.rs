@@ -143,8 +143,8 @@ pub(crate) fn immutable_uri(path: &Path) -> String {
 
 /// Makes the tables in the empty file at `path`.
 pub(super) fn create(path: &Path, now: i64) -> Result<(), StoreError> {
-    let connection = connect(path, Access::Write, Duration::from_secs(5))?;
     let build = || {
+        let connection = Connection::open(path)?;
         connection.pragma_update(None, "page_size", PAGE_SIZE)?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         connection.pragma_update(None, "user_version", VERSION)?;
