@@ -236,3 +236,101 @@ fn find_content(
         _ => content(id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MemoryStore, Store};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn path(text: &str) -> TreePath {
+        text.parse().unwrap()
+    }
+
+    fn put(at: &str, data: &str) -> Change {
+        Change::Put { path: path(at), data: data.as_bytes().into() }
+    }
+
+    fn commit(store: &MemoryStore, changes: &[Change]) -> Result<Revision, StoreError> {
+        store.commit(Commit { changes: changes.to_vec(), ..Commit::default() })
+    }
+
+    #[test]
+    fn says_what_stands_in_the_way() {
+        let store = MemoryStore::new();
+        let mkdir = |at| Change::Mkdir { path: path(at) };
+        let remove = |at| Change::Remove { path: path(at) };
+        commit(&store, &[mkdir("d"), put("d/f", "1"), put("f", "1")]).unwrap();
+        for (change, message) in [
+            (put("", "x"), "/: is a directory"),
+            (put("d", "x"), "d: is a directory"),
+            (put("x/y", "x"), "x: no such file or directory"),
+            (put("f/y", "x"), "f: not a directory"),
+            (mkdir("f"), "f: exists already"),
+            (mkdir(""), "/: exists already"),
+            (remove("x"), "x: no such file or directory"),
+            (remove("d"), "d: directory not empty"),
+            (remove(""), "/: directory not empty"),
+            (Change::Touch { path: path("x"), mtime: UNIX_EPOCH }, "x: no such file or directory"),
+        ] {
+            // The change before it is taken back too.
+            let error = commit(&store, &[put("other", "x"), change]).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+        assert_eq!((store.revision(), store.usage().entries), (1, 3));
+        assert_eq!(store.watch(1).unwrap().try_recv().unwrap(), None);
+    }
+
+    #[test]
+    fn compares_revisions() {
+        let store = MemoryStore::new();
+        commit(&store, &[put("f", "1")]).unwrap();
+        let at = |revision| Precondition::At { path: path("f"), revision };
+        let absent = |at| Precondition::Absent { path: path(at) };
+        let guarded = |preconditions: Vec<Precondition>| {
+            let changes = vec![put("g", "1")];
+            store.commit(Commit { preconditions, changes, ..Commit::default() })
+        };
+        let error = guarded(vec![at(2)]).unwrap_err();
+        assert_eq!(error.to_string(), "f has changed: expected revision 2, found revision 1");
+        let error = guarded(vec![at(1), absent("f")]).unwrap_err();
+        assert_eq!(error.to_string(), "f has changed: expected nothing, found revision 1");
+        let gone = Precondition::At { path: path("g"), revision: 1 };
+        let error = guarded(vec![gone]).unwrap_err();
+        assert_eq!(error.to_string(), "g has changed: expected revision 1, found nothing");
+        assert_eq!(guarded(vec![at(1), absent("g")]).unwrap(), 2);
+    }
+
+    #[test]
+    fn the_same_text_again_is_no_revision_of_the_file() {
+        let store = MemoryStore::new();
+        let old = UNIX_EPOCH + Duration::from_secs(9);
+        commit(&store, &[put("f", "1"), Change::Touch { path: path("f"), mtime: old }]).unwrap();
+        assert_eq!(store.stat(&path("f")).unwrap().unwrap().mtime, old);
+        assert_eq!(commit(&store, &[put("f", "1")]).unwrap(), 2);
+        let entry = store.stat(&path("f")).unwrap().unwrap();
+        assert_eq!(entry.modified, 1);
+        assert!(entry.mtime > old);
+        assert_eq!(store.history(&path("f"), 9).unwrap().len(), 1);
+        assert_eq!(store.watch(1).unwrap().recv().unwrap().entry, Some(entry));
+        // Same length, other bytes; then twice in one commit.
+        commit(&store, &[put("f", "2"), put("f", "3"), put("f", "3")]).unwrap();
+        assert_eq!(store.history(&path("f"), 9).unwrap().len(), 3);
+        assert_eq!(&*store.read(&path("f")).unwrap().unwrap().1, b"3");
+    }
+
+    #[test]
+    fn replaces_a_directory_by_a_file_and_back_in_one_commit() {
+        let store = MemoryStore::new();
+        let mkdir = |at| Change::Mkdir { path: path(at) };
+        let remove = |at| Change::Remove { path: path(at) };
+        commit(&store, &[mkdir("d"), put("d/f", "1"), put("d-x", "1")]).unwrap();
+        commit(&store, &[remove("d/f"), remove("d"), put("d", "file")]).unwrap();
+        assert_eq!(store.stat(&path("d/f")).unwrap(), None);
+        assert_eq!((store.usage().entries, store.usage().bytes), (2, 5));
+        commit(&store, &[remove("d"), mkdir("d"), put("d/g", "1")]).unwrap();
+        let list = store.list(&path("d")).unwrap().unwrap();
+        assert_eq!(list.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), ["g"]);
+        assert_eq!((store.usage().entries, store.usage().bytes), (3, 2));
+    }
+}

@@ -24,7 +24,7 @@ pub(super) enum Request {
     Commit(Waiting),
     Thin(Sender<Result<u64, StoreError>>),
     #[cfg(test)]
-    Panic(Sender<()>),
+    Panic,
 }
 
 /// A commit and who waits for it.
@@ -113,7 +113,7 @@ impl Writer {
                 let _ = reply.send(self.thinning.all(&mut self.connection, &self.shared));
             }
             #[cfg(test)]
-            Request::Panic(_) => panic!("asked to"),
+            Request::Panic => panic!("a test asked for it"),
             Request::Commit(waiting) => self.commit(vec![waiting]),
         }
     }
@@ -230,5 +230,40 @@ fn again(error: &StoreError) -> StoreError {
             StoreError::Io { operation: operation.clone(), reason: reason.clone() }
         }
         error => StoreError::Io { operation: "commit".into(), reason: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Change, SqliteOptions, SqliteStore, Store};
+
+    fn put(data: &[u8]) -> Commit {
+        let path = "a".parse().unwrap();
+        Commit { changes: vec![Change::Put { path, data: data.into() }], ..Commit::default() }
+    }
+
+    #[test]
+    fn a_panic_of_the_writer_fails_commits_and_ends_watches() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = directory.path().join("store.db");
+        let store = SqliteStore::open(&database, SqliteOptions::default()).unwrap();
+        store.commit(put(b"1")).unwrap();
+        let mut watch = store.watch(1).unwrap();
+        let requests = store.requests.as_ref().unwrap();
+        requests.send(Request::Panic).unwrap();
+        // Some wait when it happens, some come later.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let commit = || assert!(matches!(store.commit(put(b"2")), Err(StoreError::Closed)));
+                scope.spawn(commit);
+            }
+        });
+        assert!(matches!(store.commit(put(b"2")), Err(StoreError::Closed)));
+        assert!(matches!(watch.recv(), Err(StoreError::Closed)));
+        assert_eq!(&*store.read(&"a".parse().unwrap()).unwrap().unwrap().1, b"1");
+        drop(store);
+        let store = SqliteStore::open(&database, SqliteOptions::default()).unwrap();
+        assert_eq!(store.commit(put(b"2")).unwrap(), 2);
     }
 }
