@@ -107,16 +107,42 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Finds the line and column of byte `offset` in `text`. Bytes that are no UTF-8 count as one character each.
-pub fn position(text: &[u8], offset: usize) -> Position {
-    let before = &text[..offset.min(text.len())];
-    let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let column = before[start..].utf8_chunks().map(chars_of).sum::<usize>() + 1;
-    Position { line, column }
+/// Finds lines and columns of a text.
+#[derive(Clone, Debug)]
+pub struct LineIndex<'t> {
+    text: &'t [u8],
+    starts: Vec<usize>,
 }
 
-fn chars_of(chunk: std::str::Utf8Chunk<'_>) -> usize {
+impl<'t> LineIndex<'t> {
+    /// Looks for the lines of `text`, once.
+    pub fn new(text: &'t [u8]) -> Self {
+        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        Self { text, starts: std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect() }
+    }
+
+    /// The line and column of byte `offset`. Bytes that are no UTF-8 count as one character each.
+    pub fn position(&self, offset: usize) -> Position {
+        let offset = offset.min(self.text.len());
+        let line = self.starts.partition_point(|&start| start <= offset);
+        let start = self.starts[line - 1];
+        let column =
+            self.text[start..offset].utf8_chunks().map(|chunk| chars_of(&chunk)).sum::<usize>() + 1;
+        Position { line, column }
+    }
+
+    /// The bytes of line `line` (from 1) without its line ending; empty for one that does not exist.
+    pub fn line(&self, line: usize) -> &'t [u8] {
+        let Some(&start) = line.checked_sub(1).and_then(|index| self.starts.get(index)) else {
+            return &[];
+        };
+        let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1);
+        let bytes = &self.text[start..end];
+        bytes.strip_suffix(b"\r").unwrap_or(bytes)
+    }
+}
+
+fn chars_of(chunk: &std::str::Utf8Chunk<'_>) -> usize {
     chunk.valid().chars().count() + chunk.invalid().len()
 }
 
@@ -154,10 +180,16 @@ mod tests {
     #[test]
     fn columns_count_characters_and_lines_count_newlines() {
         let text = "a: 1\nhöst: x\n".as_bytes();
-        assert_eq!(position(text, 0), Position { line: 1, column: 1 });
-        assert_eq!(position(text, 5), Position { line: 2, column: 1 });
+        let index = LineIndex::new(text);
+        assert_eq!(index.position(0), Position { line: 1, column: 1 });
+        assert_eq!(index.position(4), Position { line: 1, column: 5 });
+        assert_eq!(index.position(5), Position { line: 2, column: 1 });
         let colon = text.iter().rposition(|&byte| byte == b':').unwrap();
-        assert_eq!(position(text, colon), Position { line: 2, column: 5 });
-        assert_eq!(position(b"\xff\xffx", 2), Position { line: 1, column: 3 });
+        assert_eq!(index.position(colon), Position { line: 2, column: 5 });
+        assert_eq!(index.position(999), Position { line: 3, column: 1 });
+        assert_eq!(LineIndex::new(b"\xff\xffx").position(2), Position { line: 1, column: 3 });
+        let lines = LineIndex::new(b"a\r\n\nb");
+        assert_eq!((lines.line(1), lines.line(2), lines.line(3)), (&b"a"[..], &b""[..], &b"b"[..]));
+        assert_eq!((lines.line(0), lines.line(4)), (&b""[..], &b""[..]));
     }
 }

@@ -176,11 +176,8 @@ fn classify(text: &str, span: Range<usize>) -> LineKind {
             grammar::section(line).map_or(LineKind::Unknown, |name| LineKind::Section(shift(name)))
         }
         bytes => {
-            let found = if bytes.starts_with(b"lxc.") {
-                grammar::raw(line)
-            } else {
-                grammar::option(line)
-            };
+            let found =
+                if bytes.starts_with(b"lxc.") { grammar::raw(line) } else { grammar::option(line) };
             found.map_or(LineKind::Unknown, |found| LineKind::Option {
                 key: shift(found.key),
                 value: shift(found.value),
@@ -193,7 +190,8 @@ fn classify(text: &str, span: Range<usize>) -> LineKind {
 mod tests {
     use super::*;
 
-    const SNAPSHOT: &str = "memory: 512\nparent: one\n\n[pve:pending]\nmemory: 600\n[one]\nmemory: 1\n";
+    const SNAPSHOT: &str =
+        "memory: 512\nparent: one\n\n[pve:pending]\nmemory: 600\n[one]\nmemory: 1\n";
 
     #[test]
     fn the_lines_cover_the_text() {

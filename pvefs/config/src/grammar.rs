@@ -1,7 +1,7 @@
 //! The pest grammar, and the few functions through which the rest uses it.
 
 use pest::Parser;
-use pest::iterators::Pair;
+use pest::iterators::{Pair, Pairs};
 use std::ops::Range;
 
 #[derive(pest_derive::Parser)]
@@ -27,20 +27,14 @@ fn span_of(pair: &Pair<'_, Rule>) -> Range<usize> {
     span.start()..span.end()
 }
 
-fn single(rule: Rule, text: &str) -> Option<Pair<'_, Rule>> {
-    ConfigParser::parse(rule, text).ok()?.next()
+fn pairs(rule: Rule, text: &str) -> Option<Pairs<'_, Rule>> {
+    ConfigParser::parse(rule, text).ok()
 }
 
 fn key_value(rule: Rule, text: &str) -> Option<KeyValue> {
-    let mut key = 0..0;
-    let mut value = text.len()..text.len();
-    for pair in single(rule, text)?.into_inner() {
-        match pair.as_rule() {
-            Rule::key | Rule::raw_key | Rule::storage_key => key = span_of(&pair),
-            Rule::value => value = span_of(&pair),
-            _ => {}
-        }
-    }
+    let mut pairs = pairs(rule, text)?;
+    let key = span_of(&pairs.next()?);
+    let value = pairs.next().map_or(text.len()..text.len(), |pair| span_of(&pair));
     Some(KeyValue { key, value })
 }
 
@@ -56,35 +50,27 @@ pub(crate) fn raw(line: &str) -> Option<KeyValue> {
 
 /// Matches `[name]` and gives the span of the name.
 pub(crate) fn section(line: &str) -> Option<Range<usize>> {
-    single(Rule::section, line)?
-        .into_inner()
-        .find(|pair| pair.as_rule() == Rule::section_name)
-        .map(|pair| span_of(&pair))
+    pairs(Rule::section, line)?.next().map(|pair| span_of(&pair))
 }
 
 /// Splits a property string. Matches any text; spans are relative to it.
-pub(crate) fn properties(text: &str) -> Vec<PropertySpan> {
-    let Some(all) = single(Rule::properties, text) else { return Vec::new() };
-    all.into_inner()
-        .filter(|pair| pair.as_rule() == Rule::property)
-        .map(|property| {
-            let mut found = PropertySpan { key: None, value: 0..0 };
-            for pair in property.into_inner() {
-                match pair.as_rule() {
-                    Rule::property_key => found.key = Some(span_of(&pair)),
-                    _ => found.value = span_of(&pair),
-                }
-            }
-            found
-        })
-        .collect()
+pub(crate) fn properties(text: &str) -> impl Iterator<Item = PropertySpan> {
+    pairs(Rule::properties, text).into_iter().flatten().map(|pair| {
+        let span = span_of(&pair);
+        match pair.as_str().find('=') {
+            // An empty key is no key: the part is wrong, and is shown whole.
+            Some(at) if at > 0 => PropertySpan {
+                key: Some(span.start..span.start + at),
+                value: span.start + at + 1..span.end,
+            },
+            _ => PropertySpan { key: None, value: span },
+        }
+    })
 }
 
 /// Matches a section header of `storage.cfg` and gives the spans of type and name.
 pub(crate) fn storage_header(line: &str) -> Option<(Range<usize>, Range<usize>)> {
-    let mut words = single(Rule::storage_header, line)?
-        .into_inner()
-        .filter(|pair| pair.as_rule() == Rule::storage_word);
+    let mut words = pairs(Rule::storage_header, line)?;
     Some((span_of(&words.next()?), span_of(&words.next()?)))
 }
 
@@ -122,7 +108,6 @@ mod tests {
     fn a_property_string_is_split_at_commas_and_the_first_equals_sign() {
         let text = "local:1/x.raw,size=4G,a=b=c,,";
         let words: Vec<_> = properties(text)
-            .into_iter()
             .map(|found| (found.key.map(|key| &text[key]), &text[found.value]))
             .collect();
         assert_eq!(

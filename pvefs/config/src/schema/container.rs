@@ -28,8 +28,7 @@ const QUOTA: OptionDef = option(
     "0",
     "Enable user quotas inside the container (ext4 images of privileged containers)",
 );
-const READ_ONLY: OptionDef =
-    option("ro", Format::Boolean, Some("0"), Live, "1", "Mount read-only");
+const READ_ONLY: OptionDef = option("ro", Format::Boolean, Some("0"), Live, "1", "Mount read-only");
 const SHARED: OptionDef = option(
     "shared",
     Format::Boolean,
@@ -137,7 +136,14 @@ static NET: &[OptionDef] = &[
         "192.168.1.20/24",
         "IPv4 address with prefix length, `dhcp` or `manual`",
     ),
-    option("gw", Format::IpAddress { v6: false }, None, Live, "192.168.1.1", "Default IPv4 gateway"),
+    option(
+        "gw",
+        Format::IpAddress { v6: false },
+        None,
+        Live,
+        "192.168.1.1",
+        "Default IPv4 gateway",
+    ),
     option(
         "ip6",
         Format::IpConfig { v6: true },
@@ -146,7 +152,14 @@ static NET: &[OptionDef] = &[
         "2001:db8::20/64",
         "IPv6 address with prefix length, `auto`, `dhcp` or `manual`",
     ),
-    option("gw6", Format::IpAddress { v6: true }, None, Live, "2001:db8::1", "Default IPv6 gateway"),
+    option(
+        "gw6",
+        Format::IpAddress { v6: true },
+        None,
+        Live,
+        "2001:db8::1",
+        "Default IPv6 gateway",
+    ),
     option(
         "mtu",
         Format::Integer { min: 64, max: 65535 },
@@ -180,7 +193,14 @@ static NET: &[OptionDef] = &[
         "1",
         "Put a bridge of its own between the interface and its bridge, where firewall rules apply",
     ),
-    option("link_down", Format::Boolean, Some("0"), Live, "1", "Disconnect the interface, like a pulled cable"),
+    option(
+        "link_down",
+        Format::Boolean,
+        Some("0"),
+        Live,
+        "1",
+        "Disconnect the interface, like a pulled cable",
+    ),
     option(
         "host-managed",
         Format::Boolean,
@@ -193,7 +213,14 @@ static NET: &[OptionDef] = &[
 ];
 
 static DEVICE: &[OptionDef] = &[
-    bare(required(option("path", Format::DevicePath, None, Live, "/dev/ttyUSB0", "Device on the host"))),
+    bare(required(option(
+        "path",
+        Format::DevicePath,
+        None,
+        Live,
+        "/dev/ttyUSB0",
+        "Device on the host",
+    ))),
     option("mode", Format::Mode, Some("0660"), Live, "0660", "Access mode of the node, in octal"),
     option(
         "uid",
@@ -316,7 +343,14 @@ pub static OPTIONS: &[OptionDef] = &[
         "debian",
         "Operating system inside, which decides how it is set up at start; `unmanaged` leaves it alone",
     ),
-    option("hostname", Format::DnsName, None, Live, "www.example.com", "Host name of the container"),
+    option(
+        "hostname",
+        Format::DnsName,
+        None,
+        Live,
+        "www.example.com",
+        "Host name of the container",
+    ),
     option(
         "description",
         Format::Text { max: 8192 },
@@ -458,7 +492,14 @@ pub static OPTIONS: &[OptionDef] = &[
         "1",
         "Run in a user namespace, where root of the container is an ordinary user of the host",
     ),
-    option("console", Format::Boolean, Some("1"), NextStart, "1", "Attach a console device, /dev/console"),
+    option(
+        "console",
+        Format::Boolean,
+        Some("1"),
+        NextStart,
+        "1",
+        "Attach a console device, /dev/console",
+    ),
     option("tty", Format::Integer { min: 0, max: 6 }, Some("2"), Live, "2", "Number of ttys"),
     option(
         "cmode",
@@ -484,7 +525,14 @@ pub static OPTIONS: &[OptionDef] = &[
         "TZ=UTC",
         "Environment of init; kept as lxc.environment.runtime lines",
     ),
-    option("onboot", Format::Boolean, Some("0"), Recorded, "1", "Start the container when the host boots"),
+    option(
+        "onboot",
+        Format::Boolean,
+        Some("0"),
+        Recorded,
+        "1",
+        "Start the container when the host boots",
+    ),
     option(
         "startup",
         Format::Properties(STARTUP),

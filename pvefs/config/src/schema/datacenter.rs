@@ -37,7 +37,14 @@ const LIMIT: Format = Format::Number { min: 0, max: u32::MAX };
 
 static NEXT_ID: &[OptionDef] = &[
     option("lower", GUEST_ID, Some("100"), Recorded, "100", "Lowest id to give to a new guest"),
-    option("upper", GUEST_ID, Some("1000000"), Recorded, "1000000", "Id below which new guests stay"),
+    option(
+        "upper",
+        GUEST_ID,
+        Some("1000000"),
+        Recorded,
+        "1000000",
+        "Id below which new guests stay",
+    ),
 ];
 const GUEST_ID: Format = Format::Integer { min: 100, max: 999_999_999 };
 
@@ -46,8 +53,8 @@ pub static DATACENTER: &[OptionDef] = &[
     option(
         "keyboard",
         Format::Enum(&[
-            "de", "de-ch", "da", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch", "hu",
-            "is", "it", "ja", "lt", "mk", "nl", "no", "pl", "pt", "pt-br", "sv", "sl", "tr",
+            "de", "de-ch", "da", "en-gb", "en-us", "es", "fi", "fr", "fr-be", "fr-ca", "fr-ch",
+            "hu", "is", "it", "ja", "lt", "mk", "nl", "no", "pl", "pt", "pt-br", "sv", "sl", "tr",
         ]),
         None,
         Recorded,
@@ -90,8 +97,22 @@ pub static DATACENTER: &[OptionDef] = &[
         "watchdog",
         "How a lost node is kept from its services",
     ),
-    option("ha", Format::Properties(HA), None, Recorded, "shutdown_policy=migrate", "High availability"),
-    option("mac_prefix", Format::MacPrefix, Some("BC:24:11"), Recorded, "BC:24:11", "Beginning of random MAC addresses"),
+    option(
+        "ha",
+        Format::Properties(HA),
+        None,
+        Recorded,
+        "shutdown_policy=migrate",
+        "High availability",
+    ),
+    option(
+        "mac_prefix",
+        Format::MacPrefix,
+        Some("BC:24:11"),
+        Recorded,
+        "BC:24:11",
+        "Beginning of random MAC addresses",
+    ),
     option(
         "bwlimit",
         Format::Properties(BANDWIDTH),
@@ -109,12 +130,26 @@ pub static DATACENTER: &[OptionDef] = &[
         "Range of ids for new guests",
     ),
     option("description", TEXT, None, Recorded, "Main site", "Description"),
-    option("registered-tags", Format::Tags, None, Recorded, "web;db", "Tags that only administrators set"),
+    option(
+        "registered-tags",
+        Format::Tags,
+        None,
+        Recorded,
+        "web;db",
+        "Tags that only administrators set",
+    ),
     option("crs", TEXT, None, Recorded, "ha=static", "How services are spread over nodes"),
     option("notify", TEXT, None, Recorded, "package-updates=auto", "When to notify"),
     option("tag-style", TEXT, None, Recorded, "shape=full", "How tags are shown"),
     option("u2f", TEXT, None, Recorded, "appid=https://example.com", "U2F settings"),
     option("user-tag-access", TEXT, None, Recorded, "user-allow=free", "Who may set tags"),
     option("webauthn", TEXT, None, Recorded, "rp=example.com", "WebAuthn settings"),
-    option("consent-text", TEXT, None, Recorded, "For authorised use only", "Text shown before login"),
+    option(
+        "consent-text",
+        TEXT,
+        None,
+        Recorded,
+        "For authorised use only",
+        "Text shown before login",
+    ),
 ];

@@ -3,7 +3,10 @@
 mod host;
 mod names;
 mod network;
-mod properties;
+pub(crate) mod properties;
+
+pub use host::{format_size, parse_size};
+pub(crate) use network::parse_cidr;
 
 use super::OptionDef;
 use crate::suggest;
@@ -111,6 +114,9 @@ pub enum Format {
     Properties(&'static [OptionDef]),
 }
 
+/// The most problems that are told of one value, so that hostile input costs bounded time and memory.
+pub(crate) const PROBLEMS_MAX: usize = 64;
+
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueProblem {
@@ -190,10 +196,10 @@ pub fn parse_boolean(value: &str) -> Option<bool> {
 }
 
 /// The parts of a list with the offset of each; separators are the characters for which `separates` is true.
-pub(crate) fn parts<'v>(
-    value: &'v str,
+pub(crate) fn parts(
+    value: &str,
     separates: impl Fn(char) -> bool,
-) -> impl Iterator<Item = (usize, &'v str)> {
+) -> impl Iterator<Item = (usize, &str)> {
     value
         .split(separates)
         .filter(|part| !part.is_empty())
@@ -214,7 +220,7 @@ impl Format {
             ];
         }
         match self {
-            Self::Properties(properties) => properties::problems(properties, value),
+            Self::Properties(properties) => properties::problems(properties, value, |_, _| {}),
             Self::List(words) => self.each(value, any_separator, |word| words.contains(&word)),
             Self::DnsNameList => self.each(value, any_separator, names::is_dns_name),
             Self::IpList => self.each(value, any_separator, network::is_nameserver),
@@ -247,6 +253,7 @@ impl Format {
         parts(value, separates)
             .filter(|(_, part)| !is_valid(part))
             .map(|(offset, part)| self.describe(part).at(offset))
+            .take(PROBLEMS_MAX)
             .collect()
     }
 
@@ -319,8 +326,12 @@ impl Format {
     }
 
     fn out_of_range(&self, value: &str) -> ValueProblem {
-        ValueProblem::new("out-of-range", 0..value.len(), format!("{} is out of range", quote(value)))
-            .label(format!("expected {}", self.expected()))
+        ValueProblem::new(
+            "out-of-range",
+            0..value.len(),
+            format!("{} is out of range", quote(value)),
+        )
+        .label(format!("expected {}", self.expected()))
     }
 
     /// The problem of a value that does not match.

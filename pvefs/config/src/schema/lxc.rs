@@ -56,8 +56,15 @@ const fn recorded(key: LxcKey) -> LxcKey {
 /// Every accepted `lxc.*` key under its present name.
 pub static LXC_KEYS: &[LxcKey] = &[
     key("lxc.apparmor.profile", ANY, "AppArmor profile, `generated`, `unchanged` or `unconfined`"),
-    key("lxc.apparmor.allow_incomplete", FLAG, "Start although AppArmor cannot confine all that it should"),
-    replaced_by("features", key("lxc.apparmor.allow_nesting", FLAG, "Let the AppArmor profile allow containers inside")),
+    key(
+        "lxc.apparmor.allow_incomplete",
+        FLAG,
+        "Start although AppArmor cannot confine all that it should",
+    ),
+    replaced_by(
+        "features",
+        key("lxc.apparmor.allow_nesting", FLAG, "Let the AppArmor profile allow containers inside"),
+    ),
     list("lxc.apparmor.raw", ANY, "A line to add to the generated AppArmor profile"),
     key("lxc.selinux.context", ANY, "SELinux context"),
     key("lxc.include", ANY, "Another file, or a directory of files, to read"),
@@ -72,16 +79,32 @@ pub static LXC_KEYS: &[LxcKey] = &[
     key("lxc.init.gid", NUMBER, "Group id of init"),
     list("lxc.init.groups", ANY, "Supplementary group ids of init, separated by `,`"),
     key("lxc.pty.max", NUMBER, "Number of pseudo terminals that can be made inside"),
-    key("lxc.console.logfile", Format::AbsolutePath, "File on the host that takes what the console prints"),
+    key(
+        "lxc.console.logfile",
+        Format::AbsolutePath,
+        "File on the host that takes what the console prints",
+    ),
     key("lxc.console.path", ANY, "Device on the host to use as console, or `none`"),
     replaced_by("tty", key("lxc.tty.max", Format::Integer { min: 0, max: 6 }, "Number of ttys")),
     list("lxc.tty.dir", ANY, "Directory below /dev in which the ttys are made"),
     list("lxc.hook.pre-start", ANY, "Program to run on the host before the start"),
-    list("lxc.hook.pre-mount", ANY, "Program to run in the container's mount namespace before mounting"),
+    list(
+        "lxc.hook.pre-mount",
+        ANY,
+        "Program to run in the container's mount namespace before mounting",
+    ),
     list("lxc.hook.mount", ANY, "Program to run in the container's mount namespace after mounting"),
-    list("lxc.hook.autodev", ANY, "Program to run in the container's mount namespace after /dev is set up"),
+    list(
+        "lxc.hook.autodev",
+        ANY,
+        "Program to run in the container's mount namespace after /dev is set up",
+    ),
     list("lxc.hook.start", ANY, "Program of the container to run just before init"),
-    list("lxc.hook.stop", ANY, "Program to run on the host when the container stops, with its namespaces open"),
+    list(
+        "lxc.hook.stop",
+        ANY,
+        "Program to run on the host when the container stops, with its namespaces open",
+    ),
     list("lxc.hook.post-stop", ANY, "Program to run on the host after the stop"),
     list("lxc.hook.clone", ANY, "Program to run on the host when the container is cloned"),
     list("lxc.hook.destroy", ANY, "Program to run on the host when the container is destroyed"),
@@ -90,7 +113,11 @@ pub static LXC_KEYS: &[LxcKey] = &[
     key("lxc.kmsg", FLAG, "Make /dev/kmsg a link to /dev/console"),
     key("lxc.mount.fstab", Format::AbsolutePath, "File with mounts, in the form of fstab(5)"),
     list("lxc.mount.entry", ANY, "A mount, in the form of fstab(5)"),
-    list("lxc.mount.auto", ANY, "File systems to mount: proc, sys and cgroup, each with :mixed, :ro or :rw"),
+    list(
+        "lxc.mount.auto",
+        ANY,
+        "File systems to mount: proc, sys and cgroup, each with :mixed, :ro or :rw",
+    ),
     key("lxc.rootfs.mount", Format::AbsolutePath, "Where the root is put together on the host"),
     list("lxc.cap.drop", Format::Capabilities, "Capabilities to take away"),
     list("lxc.cap.keep", Format::Capabilities, "Capabilities to keep; all others are taken away"),
@@ -101,7 +128,10 @@ pub static LXC_KEYS: &[LxcKey] = &[
     key("lxc.log.level", ANY, "How much to log"),
     key("lxc.log.file", ANY, "File on the host to log to"),
     recorded(replaced_by("onboot", key("lxc.start.auto", FLAG, "Start when the host boots"))),
-    recorded(replaced_by("startup", key("lxc.start.delay", NUMBER, "Seconds to wait after the start"))),
+    recorded(replaced_by(
+        "startup",
+        key("lxc.start.delay", NUMBER, "Seconds to wait after the start"),
+    )),
     recorded(replaced_by("startup", key("lxc.start.order", NUMBER, "Place in the start order"))),
     recorded(list("lxc.group", ANY, "Group that the container belongs to")),
     list("lxc.environment", ANY, "Variable of the environment of init and hooks: `NAME=value`"),
@@ -178,7 +208,9 @@ pub fn find_lxc(name: &str) -> Option<(&'static LxcKey, Option<&'static LxcAlias
     }
     let alias = LXC_ALIASES.iter().find(|alias| {
         alias.old == name
-            || (alias.old.ends_with('.') && name.len() > alias.old.len() && name.starts_with(alias.old))
+            || (alias.old.ends_with('.')
+                && name.len() > alias.old.len()
+                && name.starts_with(alias.old))
     })?;
     find_present(alias.new).map(|key| (key, Some(alias)))
 }
@@ -198,7 +230,8 @@ mod tests {
         let old = LXC_ALIASES.iter().take_while(|alias| alias.old != "lxc.devtty.dir").count();
         assert_eq!(old, 29);
         for alias in LXC_ALIASES {
-            let name = format!("{}{}", alias.old, if alias.old.ends_with('.') { "nofile" } else { "" });
+            let name =
+                format!("{}{}", alias.old, if alias.old.ends_with('.') { "nofile" } else { "" });
             let (_, found) = find_lxc(&name).unwrap_or_else(|| panic!("{}", alias.old));
             assert_eq!(found, Some(alias));
         }

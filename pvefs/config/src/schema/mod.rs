@@ -11,8 +11,11 @@ mod storage;
 
 pub use container::OPTIONS;
 pub use datacenter::DATACENTER;
-pub use format::{Format, ValueProblem};
+pub(crate) use format::quote;
+pub use format::{Format, ValueProblem, format_size, parse_boolean, parse_size};
+pub(crate) use format::{parse_cidr, properties};
 pub use lxc::{LXC_ALIASES, LXC_KEYS, LXC_REFUSED, LxcAlias, LxcKey, find_lxc};
+pub(crate) use storage::COMMON as STORAGE_COMMON;
 pub use storage::{STORAGE_KEYS, STORAGE_TYPES, StorageType, storage_type};
 
 /// When a change of an option reaches a running container.
@@ -34,7 +37,9 @@ impl HotPlug {
         match self {
             Self::Live => "a running container follows at once",
             Self::NextStart => "takes effect at the next start",
-            Self::Recorded => "takes effect when it is next read; nothing to change in a running container",
+            Self::Recorded => {
+                "takes effect when it is next read; nothing to change in a running container"
+            }
             Self::AtCreate => "set when the container is created; not to be changed afterwards",
         }
     }
@@ -96,7 +101,17 @@ pub(crate) const fn option(
     example: &'static str,
     help: &'static str,
 ) -> OptionDef {
-    OptionDef { name, count: 0, format, default, required: false, bare: false, hotplug, help, example }
+    OptionDef {
+        name,
+        count: 0,
+        format,
+        default,
+        required: false,
+        bare: false,
+        hotplug,
+        help,
+        example,
+    }
 }
 
 pub(crate) const fn numbered(count: u16, option: OptionDef) -> OptionDef {
@@ -187,7 +202,10 @@ mod tests {
             find_option("net32").unwrap_err(),
             KeyProblem::IndexOutOfRange { name: "net", last: 31 }
         );
-        assert_eq!(find_option("mp00").unwrap_err(), KeyProblem::BadIndex { name: "mp", last: 255 });
+        assert_eq!(
+            find_option("mp00").unwrap_err(),
+            KeyProblem::BadIndex { name: "mp", last: 255 }
+        );
         assert_eq!(find_option("net").unwrap_err(), KeyProblem::BadIndex { name: "net", last: 31 });
         assert!(matches!(
             find_option("mp99999999999999999999").unwrap_err(),
@@ -202,7 +220,12 @@ mod tests {
         fn all(table: &'static [OptionDef]) {
             for option in table {
                 let problems = option.format.problems(option.example);
-                assert!(problems.is_empty(), "{}: {}: {problems:?}", option.title(), option.example);
+                assert!(
+                    problems.is_empty(),
+                    "{}: {}: {problems:?}",
+                    option.title(),
+                    option.example
+                );
                 if let Some(default) = option.default {
                     let problems = option.format.problems(default);
                     assert!(problems.is_empty(), "{}: {default}: {problems:?}", option.title());

@@ -36,10 +36,11 @@ pub fn parse_size(value: &str) -> Option<u64> {
 
 /// Writes a size in the largest unit that divides it, as the reference does; nothing is `0`.
 pub fn format_size(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    const UNITS: [(u64, &str); 4] =
+        [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
     UNITS
         .iter()
-        .find(|(factor, _)| bytes > 0 && bytes % factor == 0)
+        .find(|(factor, _)| bytes > 0 && bytes.is_multiple_of(*factor))
         .map_or_else(|| bytes.to_string(), |(factor, unit)| format!("{}{unit}", bytes / factor))
 }
 
@@ -51,7 +52,8 @@ pub(super) fn size_problem(format: &Format, value: &str) -> Option<ValueProblem>
     let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let upper = unit.to_ascii_uppercase();
     Some(match upper.as_bytes() {
-        [letter @ (b'K' | b'M' | b'G' | b'T'), b'B' | b'I' | b' ', ..] | [letter @ (b'K' | b'M' | b'G' | b'T')]
+        [letter @ (b'K' | b'M' | b'G' | b'T'), b'B' | b'I' | b' ', ..]
+        | [letter @ (b'K' | b'M' | b'G' | b'T')]
             if split_size(value).is_some() =>
         {
             let number = &value[..value.len() - unit.len()];
@@ -68,7 +70,8 @@ pub(super) fn is_mode(value: &str) -> bool {
 pub(super) fn is_environment(value: &str) -> bool {
     value.split('\0').all(|entry| {
         entry.split_once('=').is_some_and(|(name, _)| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            !name.is_empty()
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         })
     })
 }
@@ -94,7 +97,10 @@ pub(super) fn is_signal(value: &str) -> bool {
     let name = value.strip_prefix("SIG").unwrap_or(value);
     let is_offset = |rest: &str, sign: char| {
         rest.is_empty()
-            || rest.strip_prefix(sign).and_then(|digits| digits.parse::<u8>().ok()).is_some_and(|n| n <= 30)
+            || rest
+                .strip_prefix(sign)
+                .and_then(|digits| digits.parse::<u8>().ok())
+                .is_some_and(|n| n <= 30)
     };
     NAMES.contains(&name)
         || name.strip_prefix("RTMIN").is_some_and(|rest| is_offset(rest, '+'))
@@ -103,12 +109,47 @@ pub(super) fn is_signal(value: &str) -> bool {
 
 /// capabilities(7), in lower case and without `CAP_`.
 const CAPABILITIES: [&str; 41] = [
-    "audit_control", "audit_read", "audit_write", "block_suspend", "bpf", "checkpoint_restore",
-    "chown", "dac_override", "dac_read_search", "fowner", "fsetid", "ipc_lock", "ipc_owner", "kill",
-    "lease", "linux_immutable", "mac_admin", "mac_override", "mknod", "net_admin",
-    "net_bind_service", "net_broadcast", "net_raw", "perfmon", "setfcap", "setgid", "setpcap",
-    "setuid", "sys_admin", "sys_boot", "sys_chroot", "sys_module", "sys_nice", "sys_pacct",
-    "sys_ptrace", "sys_rawio", "sys_resource", "sys_time", "sys_tty_config", "syslog", "wake_alarm",
+    "audit_control",
+    "audit_read",
+    "audit_write",
+    "block_suspend",
+    "bpf",
+    "checkpoint_restore",
+    "chown",
+    "dac_override",
+    "dac_read_search",
+    "fowner",
+    "fsetid",
+    "ipc_lock",
+    "ipc_owner",
+    "kill",
+    "lease",
+    "linux_immutable",
+    "mac_admin",
+    "mac_override",
+    "mknod",
+    "net_admin",
+    "net_bind_service",
+    "net_broadcast",
+    "net_raw",
+    "perfmon",
+    "setfcap",
+    "setgid",
+    "setpcap",
+    "setuid",
+    "sys_admin",
+    "sys_boot",
+    "sys_chroot",
+    "sys_module",
+    "sys_nice",
+    "sys_pacct",
+    "sys_ptrace",
+    "sys_rawio",
+    "sys_resource",
+    "sys_time",
+    "sys_tty_config",
+    "syslog",
+    "wake_alarm",
 ];
 
 pub(super) fn is_capability(value: &str) -> bool {
@@ -127,7 +168,9 @@ mod tests {
         assert_eq!(parse_size("1.5M"), Some(3 << 19));
         assert_eq!(parse_size("4GiB"), Some(4 << 30));
         assert_eq!(parse_size("0"), Some(0));
-        for wrong in ["8GB", "8g", "G", "-1G", "1.G", ".5G", "1.2.3G", "8 G", "iB", "1iB", "99999999999999T"] {
+        for wrong in
+            ["8GB", "8g", "G", "-1G", "1.G", ".5G", "1.2.3G", "8 G", "iB", "1iB", "99999999999999T"]
+        {
             assert_eq!(parse_size(wrong), None, "{wrong}");
         }
         assert_eq!(format_size(8 << 30), "8G");

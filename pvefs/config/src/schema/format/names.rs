@@ -1,6 +1,6 @@
 //! Names, paths and volume identifiers.
 
-use super::{Format, ValueProblem, any_separator, parts, quote};
+use super::{Format, PROBLEMS_MAX, ValueProblem, any_separator, parts, quote};
 use crate::schema::{KeyProblem, OPTIONS, find_option};
 use crate::suggest;
 
@@ -69,8 +69,7 @@ pub(super) fn path_problem(format: &Format, value: &str) -> Option<ValueProblem>
 }
 
 pub(super) fn volume_problem(format: &Format, value: &str) -> Option<ValueProblem> {
-    let is_valid =
-        has_plain_components(value) && (value.starts_with('/') || is_volume_id(value));
+    let is_valid = has_plain_components(value) && (value.starts_with('/') || is_volume_id(value));
     if is_valid {
         return None;
     }
@@ -101,20 +100,21 @@ pub(super) fn key_list_problems(value: &str) -> Vec<ValueProblem> {
             let problem = find_option(key).err()?;
             let problem_text = match problem {
                 KeyProblem::Unknown => format!("{} is not an option", quote(key)),
-                KeyProblem::IndexOutOfRange { name, last } | KeyProblem::BadIndex { name, last } => {
+                KeyProblem::IndexOutOfRange { name, last }
+                | KeyProblem::BadIndex { name, last } => {
                     format!("{} is not one of `{name}0` to `{name}{last}`", quote(key))
                 }
             };
             let meant = suggest::closest(key, OPTIONS.iter().map(|option| option.name));
             Some(
-                ValueProblem::new("unknown-option", offset..offset + part.len(), problem_text).label(
-                    meant.map_or_else(
+                ValueProblem::new("unknown-option", offset..offset + part.len(), problem_text)
+                    .label(meant.map_or_else(
                         || format!("expected {}", Format::KeyList.expected()),
                         |word| format!("did you mean `{word}`?"),
-                    ),
-                ),
+                    )),
             )
         })
+        .take(PROBLEMS_MAX)
         .collect()
 }
 
@@ -137,18 +137,24 @@ mod tests {
     #[test]
     fn volumes_are_ids_directories_or_devices() {
         let problem = |value| volume_problem(&Format::Volume, value);
-        for valid in ["local:107/vm-107-disk-1.raw", "thin1:base-100-disk-1", "/srv/data", "/dev/sdb1"] {
+        for valid in
+            ["local:107/vm-107-disk-1.raw", "thin1:base-100-disk-1", "/srv/data", "/dev/sdb1"]
+        {
             assert_eq!(problem(valid), None, "{valid}");
         }
         for wrong in ["local", "srv/data", "l:x", "local:", "/srv/../etc", "/srv/./x", "9a:x"] {
             assert!(problem(wrong).is_some(), "{wrong}");
         }
-        assert_eq!(problem("srv/data").unwrap().help.unwrap(), "a directory is an absolute path: `/srv/data`");
+        assert_eq!(
+            problem("srv/data").unwrap().help.unwrap(),
+            "a directory is an absolute path: `/srv/data`"
+        );
     }
 
     #[test]
     fn time_zones() {
-        for valid in ["host", "UTC", "Europe/Vienna", "America/Argentina/Buenos_Aires", "Etc/GMT+1"] {
+        for valid in ["host", "UTC", "Europe/Vienna", "America/Argentina/Buenos_Aires", "Etc/GMT+1"]
+        {
             assert!(is_time_zone(valid), "{valid}");
         }
         for wrong in ["Vienna", "/etc/passwd", "Europe/", "../x", "Europe/../x"] {

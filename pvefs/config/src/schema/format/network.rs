@@ -105,7 +105,9 @@ pub(super) fn ip_config_problem(format: &Format, value: &str, v6: bool) -> Optio
     match split_prefix(value) {
         Some((_, prefix)) if is_address && (8..=most).contains(&prefix) => None,
         Some((_, prefix)) if is_address => Some(
-            format.describe(value).help(format!("the prefix length {prefix} is not from 8 to {most}")),
+            format
+                .describe(value)
+                .help(format!("the prefix length {prefix} is not from 8 to {most}")),
         ),
         None if is_address && !value.contains('/') => Some(
             format
@@ -180,7 +182,10 @@ mod tests {
             help(&v6, "fe80::1%eth0/64").unwrap(),
             "an address in a configuration has no zone (`%…`)"
         );
-        assert_eq!(help(&v6, "2001:db8::1/129").unwrap(), "the prefix length 129 is not from 8 to 128");
+        assert_eq!(
+            help(&v6, "2001:db8::1/129").unwrap(),
+            "the prefix length 129 is not from 8 to 128"
+        );
     }
 
     #[test]
@@ -192,7 +197,9 @@ mod tests {
             help(&Format::MacAddress, "01:00:5E:00:00:01").unwrap(),
             "the first byte is odd, which makes this a multicast address"
         );
-        for wrong in ["66:64:66:64:64", "66-64-66-64-64-36", "6:64:66:64:64:36", "00:00:00:00:00:00"] {
+        for wrong in
+            ["66:64:66:64:64", "66-64-66-64-64-36", "6:64:66:64:64:36", "00:00:00:00:00:00"]
+        {
             assert_eq!(help(&Format::MacAddress, wrong), None, "{wrong}");
         }
     }

@@ -1,9 +1,10 @@
 //! Property strings: `[default-key=]value,key=value,…`.
 
-use super::{ValueProblem, one_of, quote};
+use super::{PROBLEMS_MAX, ValueProblem, one_of, quote};
 use crate::grammar;
 use crate::schema::OptionDef;
 use crate::suggest;
+use std::ops::Range;
 
 pub(super) fn expected(properties: &[OptionDef]) -> String {
     let mut words: Vec<String> = properties
@@ -30,7 +31,9 @@ fn unknown_property(properties: &[OptionDef], key: &str, at: usize) -> ValueProb
     let problem =
         ValueProblem::new("unknown-property", span, format!("{} is not a sub-option", quote(key)));
     if key != key.trim() {
-        return problem.label("white space is not allowed here").help("write no space after a comma");
+        return problem
+            .label("white space is not allowed here")
+            .help("write no space after a comma");
     }
     match suggest::closest(key, properties.iter().map(|property| property.name)) {
         Some(word) => problem.label(format!("did you mean `{word}`?")),
@@ -39,30 +42,38 @@ fn unknown_property(properties: &[OptionDef], key: &str, at: usize) -> ValueProb
 }
 
 /// Checks each property with its own format, and the set of them for duplicates and missing ones.
-pub(super) fn problems(properties: &'static [OptionDef], value: &str) -> Vec<ValueProblem> {
+/// `on_part` is told each known part and where its text is.
+pub(crate) fn problems(
+    properties: &'static [OptionDef],
+    value: &str,
+    mut on_part: impl FnMut(&'static str, Range<usize>),
+) -> Vec<ValueProblem> {
     let mut problems = Vec::new();
     // One bit for each property seen; no option has more than 64.
     let mut seen = 0_u64;
     for found in grammar::properties(value) {
+        if problems.len() >= PROBLEMS_MAX {
+            break;
+        }
         let text = &value[found.value.clone()];
         if found.key.is_none() && text.is_empty() {
             continue;
         }
         let whole = found.key.as_ref().map_or(found.value.start, |key| key.start)..found.value.end;
         let index = match &found.key {
-            Some(key) => properties.iter().position(|property| property.name == &value[key.clone()]),
+            Some(key) => {
+                properties.iter().position(|property| property.name == &value[key.clone()])
+            }
             None => properties.iter().position(|property| property.bare),
         };
         let Some(index) = index else {
             problems.push(match &found.key {
                 Some(key) => unknown_property(properties, &value[key.clone()], key.start),
-                None => ValueProblem::new(
-                    "bad-property",
-                    whole,
-                    format!("{} has no key", quote(text)),
-                )
-                .label("expected KEY=VALUE")
-                .help(format!("known keys: {}", known(properties))),
+                None => {
+                    ValueProblem::new("bad-property", whole, format!("{} has no key", quote(text)))
+                        .label("expected KEY=VALUE")
+                        .help(format!("known keys: {}", known(properties)))
+                }
             });
             continue;
         };
@@ -75,6 +86,7 @@ pub(super) fn problems(properties: &'static [OptionDef], value: &str) -> Vec<Val
             continue;
         }
         seen |= 1 << index;
+        on_part(property.name, found.value.clone());
         for problem in property.format.problems(text) {
             let mut problem = problem.at(found.value.start);
             problem.property = Some(property.name.to_owned());
