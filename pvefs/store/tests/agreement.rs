@@ -101,7 +101,7 @@ fn picture(store: &dyn Store) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn memory_and_sqlite_agree(steps in prop::collection::vec(step(), 1..40)) {

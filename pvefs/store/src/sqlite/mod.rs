@@ -38,7 +38,7 @@ pub struct SqliteOptions {
     pub readers: usize,
     /// Which revisions are kept.
     pub retention: Retention,
-    /// Check all pages for damage when opening. Takes about 1 ms for each MB.
+    /// Check all pages for damage when opening. Takes about 2 ms for each MB.
     pub check: bool,
 }
 
@@ -57,6 +57,13 @@ impl Default for SqliteOptions {
 ///
 /// A thread writes: it puts all commits that wait into one transaction and answers them when that is on disk. Names,
 /// sizes and times are in memory; contents and history are read from the database, past the thread that writes.
+///
+/// Beside the database lie SQLite's `-wal` and `-shm`, and a `.lock` that names the process that has the store open.
+///
+/// Measured with `examples/bench.rs` (2 cores, ext4 without a journal, 10,000 files of 400 bytes, release build): a commit
+/// 0.23 ms where write and fsync of a plain file take 0.28 ms; 4,100 commits/s from one thread, 22,000 from 16; a read
+/// 4.5 µs, a stat 0.1 µs, a list of all 0.36 ms; open in 8 ms with 4 MB of memory. Bytes written for one save, those of
+/// the checkpoints included, by page size (a plain file: 4,096): 512: 8,500; 1024: 8,600; 2048: 10,200; 4096: 14,100.
 pub struct SqliteStore {
     shared: Arc<Shared>,
     requests: Option<Sender<Request>>,

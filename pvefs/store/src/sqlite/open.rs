@@ -146,6 +146,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -1024)?;
+    // A full /tmp is no reason for a commit to fail.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The writer does that itself, when nobody waits for it.
     connection.pragma_update(None, "wal_autocheckpoint", 0)
 }

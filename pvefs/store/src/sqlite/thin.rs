@@ -34,9 +34,9 @@ pub struct Retention {
 }
 
 impl Default for Retention {
-    /// Every revision for 30 days, up to 100 of a path; then one a day for a year.
+    /// Every revision for 30 days, up to 100 of a path; then one a day for a year. Touches for an hour.
     fn default() -> Self {
-        Self { all: 30 * DAY, revisions: 100, daily: 365 * DAY, touches: DAY }
+        Self { all: 30 * DAY, revisions: 100, daily: 365 * DAY, touches: DAY / 24 }
     }
 }
 
