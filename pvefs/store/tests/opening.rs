@@ -194,8 +194,22 @@ fn backs_up_in_use_and_restores() {
     let store = open(&database);
     assert_eq!((store.revision(), store.usage()), (at_backup, verified.usage));
     assert_eq!(&*store.read_at(&path("a"), 1).unwrap().unwrap(), b"1");
+    let old = SqliteStore::open_read_only(
+        directory.path().join("store.db.before-restore"),
+        &SqliteOptions::default(),
+    );
+    assert_eq!(old.unwrap().revision(), at_backup + 1);
     assert!(matches!(store.watch(at_backup + 1), Err(StoreError::Compacted(_))));
     drop(store);
+
+    // A backup takes the place of what is no store as well, and that is kept.
+    fs::write(&database, "wreck").unwrap();
+    fs::write(directory.path().join("store.db-wal"), "its log").unwrap();
+    SqliteStore::restore(&backup, &database).unwrap();
+    assert_eq!(open(&database).revision(), at_backup);
+    let kept = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    assert_eq!(kept("store.db.before-restore"), "wreck");
+    assert_eq!(kept("store.db.before-restore-wal"), "its log");
 
     let mut damaged = fs::read(&backup).unwrap();
     damaged[2048..3072].fill(7);

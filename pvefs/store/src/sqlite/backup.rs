@@ -90,8 +90,8 @@ impl SqliteStore {
         }
     }
 
-    /// Puts a copy of `backup` in the place of the store at `path`, if any, after [`SqliteStore::verify`]. Revisions
-    /// committed after the backup are lost: back up what is there first.
+    /// Puts a copy of `backup` in the place of the store at `path`, if any, after [`SqliteStore::verify`]. What was there
+    /// is kept beside it, with `.before-restore` added to its name, until the next restore.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when a process has the store open; [`StoreError::Unusable`] when the backup is unsound.
@@ -102,9 +102,7 @@ impl SqliteStore {
         let new = beside(path, ".new");
         remove_if_there(&new)?;
         let copied = copy(backup, &new).and_then(|()| Self::verify(&new)).and_then(|_| {
-            // A log that is left would be applied to the database that comes in its place.
-            fold_log(path);
-            remove_if_there(&beside(path, "-wal"))?;
+            keep_old(path)?;
             remove_if_there(&beside(path, "-shm"))?;
             put_in_place(&new, path)
         });
@@ -127,14 +125,27 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Brings the last commits of the store at `path` from its log into its file, if it is a sound store: should the restore
-/// end half-way, nothing is lost.
-fn fold_log(path: &Path) {
+/// Gives the store at `path` a second name, and takes its log away: that would be applied to the database that comes in
+/// its place.
+fn keep_old(path: &Path) -> Result<(), StoreError> {
+    // Should the restore end half-way, a sound store is whole without its log.
     if check_header(path).is_ok()
         && let Ok(connection) = connect(path, Access::Write, Duration::ZERO)
     {
         let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
+    let kept = beside(path, ".before-restore");
+    let (log, kept_log) = (beside(path, "-wal"), beside(&kept, "-wal"));
+    remove_if_there(&kept)?;
+    remove_if_there(&kept_log)?;
+    let unless_missing = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("keep a copy of", path, &error))
+        }
+        _ => Ok(()),
+    };
+    unless_missing(fs::hard_link(path, &kept))?;
+    unless_missing(fs::rename(&log, &kept_log))
 }
 
 /// A path as SQL text, whatever its bytes.
