@@ -166,7 +166,7 @@ fn next_line(text: &str, start: usize) -> Line {
     Line { span: start..stop, end, kind: classify(text, start..stop) }
 }
 
-fn classify(text: &str, span: Range<usize>) -> LineKind {
+pub(crate) fn classify(text: &str, span: Range<usize>) -> LineKind {
     let line = text[span.clone()].trim_end_matches([' ', '\t', '\r']);
     let shift = |range: Range<usize>| span.start + range.start..span.start + range.end;
     match line.as_bytes() {

@@ -3,7 +3,7 @@
 //! Each edit splices the text and parses it again, so that a document is always what its text says.
 
 use crate::description::encode_description;
-use crate::document::{Document, LineKind, Section};
+use crate::document::{Document, LineKind, Section, classify};
 use crate::schema::split_index;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -20,6 +20,9 @@ pub enum EditError {
     /// A key or value has a line break in it, or is empty.
     #[error("{0:?} cannot stand in one line")]
     NotOneLine(String),
+    /// A text that cannot be a key, or not the name of a section.
+    #[error("{0:?} cannot be the name of an option or a section")]
+    BadName(String),
 }
 
 /// The order in which a person looks for keys: by name, then by number.
@@ -56,86 +59,97 @@ impl Document {
     /// Puts `lines`, without line endings, before line `index`. After a last line without an ending the new ones have
     /// none either, so that taking them away again gives back the text.
     fn insert_lines(&mut self, index: usize, lines: &[String]) {
-        let newline = self.newline();
         let at = self.lines().get(index).map_or(self.text().len(), |line| line.span.start);
-        let unfinished =
+        let is_unfinished =
             at == self.text().len() && !self.text().is_empty() && !self.text().ends_with('\n');
-        let block: String =
-            lines
-                .iter()
-                .map(|line| {
-                    if unfinished { format!("{newline}{line}") } else { format!("{line}{newline}") }
-                })
-                .collect();
+        // A carriage return at the end of the text would become a part of a bare line feed's ending.
+        let newline =
+            if is_unfinished && self.text().ends_with('\r') { "\r\n" } else { self.newline() };
+        let mut block = String::new();
+        for line in lines {
+            let parts = if is_unfinished { [newline, line] } else { [line, newline] };
+            block.extend(parts);
+        }
         self.splice(at..at, &block);
     }
 
-    fn remove_lines(&mut self, lines: Range<usize>) {
-        if lines.is_empty() {
-            return;
+    fn remove_lines(&mut self, is_removed: impl Fn(usize) -> bool) {
+        let text = self.text();
+        let mut left = String::with_capacity(text.len());
+        for (index, line) in self.lines().iter().enumerate() {
+            if !is_removed(index) {
+                left.push_str(&text[line.span.start..line.end]);
+            }
         }
-        let mut start = self.lines()[lines.start].span.start;
-        let end = self.lines()[lines.end - 1].end;
-        // The last line has no ending: the one before it ends the text now.
-        if end == self.text().len() && !self.text().ends_with('\n') && lines.start > 0 {
-            start = self.lines()[lines.start - 1].span.end;
+        // The last line had no ending: the one that ends the text now has none either.
+        if !text.ends_with('\n') && self.lines().len().checked_sub(1).is_some_and(is_removed) {
+            let kept = left.strip_suffix('\n').map(|kept| kept.strip_suffix('\r').unwrap_or(kept));
+            left.truncate(kept.map_or(left.len(), str::len));
         }
-        self.splice(start..end, "");
+        *self = Self::parse(left);
     }
 
     /// Where a new option belongs: after the one that comes before it in the order of people (`net1` after `net0`), in a
-    /// section that is kept sorted at its place, otherwise after the last option.
+    /// section that is kept sorted at its place, otherwise after the last option. `lxc.*` lines come after the options,
+    /// as the reference writes them, and in no order of their own.
     fn place_for(&self, section: &Section, key: &str) -> usize {
-        let options: Vec<_> = self.options(section).collect();
-        let is_sorted = options.is_sorted_by(|a, b| a.key <= b.key);
-        let family = options
-            .iter()
-            .filter(|option| split_index(option.key).0 == split_index(key).0)
+        let is_raw = |key: &str| key.starts_with("lxc.");
+        let (same_kind, other_kind): (Vec<_>, Vec<_>) =
+            self.options(section).partition(|option| is_raw(option.key) == is_raw(key));
+        let name = split_index(key).0;
+        let family = same_kind.iter().filter(|option| split_index(option.key).0 == name);
+        let before = family
+            .clone()
             .filter(|option| by_name_and_number(option.key, key).is_le())
             .max_by(|a, b| by_name_and_number(a.key, b.key));
-        let follower = options
-            .iter()
-            .filter(|option| split_index(option.key).0 == split_index(key).0)
-            .min_by(|a, b| by_name_and_number(a.key, b.key));
-        let sorted = options.iter().rev().find(|option| option.key < key);
-        match (family, follower, sorted) {
-            (Some(before), ..) => before.line + 1,
-            (None, Some(after), _) => after.line,
-            (None, None, Some(before)) if is_sorted => before.line + 1,
-            (None, None, None) if is_sorted && !options.is_empty() => options[0].line,
-            _ => options.last().map_or(self.description_lines(section).end, |last| last.line + 1),
+        let after = family.min_by(|a, b| by_name_and_number(a.key, b.key));
+        match (before, after) {
+            (Some(before), _) => return before.line + 1,
+            (None, Some(after)) => return after.line,
+            (None, None) => {}
         }
+        let (Some(first), Some(last)) = (same_kind.first(), same_kind.last()) else {
+            let end = self.description_lines(section).end;
+            return if is_raw(key) {
+                other_kind.last().map_or(end, |last| last.line + 1)
+            } else {
+                other_kind.first().map_or(end, |first| first.line)
+            };
+        };
+        if is_raw(key) || !same_kind.is_sorted_by(|a, b| a.key <= b.key) {
+            return last.line + 1;
+        }
+        let before = same_kind.iter().rev().find(|option| option.key < key);
+        before.map_or(first.line, |before| before.line + 1)
     }
 
     /// Sets `key` to `value` in the section of that name, in the main one for `None`. Where the key is there already
-    /// only its value changes, and the white space around it and the rest of the line stay; earlier duplicates go.
+    /// only its value changes; the white space around it and all else stays. Of duplicates the last one changes, which
+    /// is the one that counts.
     ///
     /// # Errors
     /// When there is no such section, or key or value do not fit in one line.
     pub fn set(&mut self, section: Option<&str>, key: &str, value: &str) -> Result<(), EditError> {
-        for text in [key, value] {
-            if text.is_empty() || text.contains(['\n', '\r']) || text.trim() != text {
-                return Err(EditError::NotOneLine(text.to_owned()));
-            }
-        }
+        let new = option_line(key, value)?;
         if key == "description" {
             return self.set_description(section, value);
         }
         let found = self.find(section)?;
-        let Some(option) = self.option(found, key) else {
-            let at = self.place_for(found, key);
-            self.insert_lines(at, &[format!("{key}: {value}")]);
-            return Ok(());
-        };
-        if option.value == value {
-            return Ok(());
-        }
-        let line = option.line;
-        if let LineKind::Option { value: span, .. } = self.lines()[line].kind.clone() {
-            let separator = if self.text()[..span.start].ends_with([':', '=']) { " " } else { "" };
-            self.splice(span, &format!("{separator}{value}"));
+        match self.option(found, key).map(|option| option.line) {
+            Some(line) => self.replace_value(line, value),
+            None => {
+                let at = self.place_for(found, key);
+                self.insert_lines(at, &[new]);
+            }
         }
         Ok(())
+    }
+
+    fn replace_value(&mut self, line: usize, value: &str) {
+        if let LineKind::Option { value: span, .. } = self.lines()[line].kind.clone() {
+            let separator = if span.is_empty() { " " } else { "" };
+            self.splice(span, &format!("{separator}{value}"));
+        }
     }
 
     /// Adds a line `key: value` after the last one of the same key, for keys that may be there several times.
@@ -143,38 +157,51 @@ impl Document {
     /// # Errors
     /// As [`Document::set`].
     pub fn add(&mut self, section: Option<&str>, key: &str, value: &str) -> Result<(), EditError> {
-        let found = self.find(section)?;
-        let at = self.place_for(found, key);
-        self.insert_lines(at, &[format!("{key}: {value}")]);
+        let new = option_line(key, value)?;
+        let at = self.place_for(self.find(section)?, key);
+        self.insert_lines(at, &[new]);
         Ok(())
     }
 
-    /// Removes every line of `key` from a section. Comments stay. Returns whether there was one.
+    /// Removes every line of `key` from a section. Comments stay, but for `description`, which is the block of them at
+    /// the head. Returns whether there was one.
     ///
     /// # Errors
     /// When there is no such section.
     pub fn delete(&mut self, section: Option<&str>, key: &str) -> Result<bool, EditError> {
-        let mut found = false;
-        if key == "description" {
-            let lines = self.description_lines(self.find(section)?);
-            found = !lines.is_empty();
-            self.remove_lines(lines);
+        let found = self.find(section)?;
+        let head = if key == "description" { self.description_lines(found) } else { 0..0 };
+        let lines: Vec<_> = self
+            .options(found)
+            .filter(|option| option.key == key)
+            .map(|found| found.line)
+            .collect();
+        let is_there = !head.is_empty() || !lines.is_empty();
+        if is_there {
+            self.remove_lines(|line| head.contains(&line) || lines.binary_search(&line).is_ok());
         }
-        while let Some(option) = self.option(self.find(section)?, key) {
-            let line = option.line;
-            self.remove_lines(line..line + 1);
-            found = true;
-        }
-        Ok(found)
+        Ok(is_there)
     }
 
-    /// Replaces the comment block at the head of a section.
+    /// Replaces the description of a section: its `description:` line if it is that, otherwise the block of comment lines
+    /// at its head. An empty text removes it.
     ///
     /// # Errors
     /// When there is no such section.
     pub fn set_description(&mut self, section: Option<&str>, text: &str) -> Result<(), EditError> {
-        self.find(section)?;
+        let found = self.find(section)?;
+        let line = self.option(found, "description").map(|option| option.line);
+        if let Some(line) = line
+            && !text.is_empty()
+            && self.description_lines(found).is_empty()
+        {
+            self.replace_value(line, &encode_in_one_line(text));
+            return Ok(());
+        }
         self.delete(section, "description")?;
+        if text.is_empty() {
+            return Ok(());
+        }
         let at = self.find(section)?.lines.start;
         let lines: Vec<_> = text
             .strip_suffix('\n')
@@ -189,17 +216,22 @@ impl Document {
     /// Adds a section with these options at the end, after a blank line; `pve:pending` before the snapshots.
     ///
     /// # Errors
-    /// When there is one of that name.
+    /// When there is one of that name, or a name or value does not fit in one line.
     pub fn add_section(
         &mut self,
         name: &str,
         options: &[(String, String)],
     ) -> Result<(), EditError> {
+        if name.is_empty() || name.contains([']', '\n', '\r']) {
+            return Err(EditError::BadName(name.to_owned()));
+        }
         if self.section(name).is_some() {
             return Err(EditError::SectionExists(name.to_owned()));
         }
         let mut lines = vec![format!("[{name}]")];
-        lines.extend(options.iter().map(|(key, value)| format!("{key}: {value}")));
+        for (key, value) in options {
+            lines.push(option_line(key, value)?);
+        }
         let first_snapshot = self.sections().get(1).map(|section| section.lines.start - 1);
         match first_snapshot {
             Some(index) if name == crate::document::PENDING => {
@@ -225,9 +257,33 @@ impl Document {
         if is_last && lines.start > 0 && self.lines()[lines.start - 1].kind == LineKind::Blank {
             lines.start -= 1;
         }
-        self.remove_lines(lines);
+        self.remove_lines(|line| lines.contains(&line));
         true
     }
+}
+
+/// The line `key: value`, if that is what a reader makes of it.
+fn option_line(key: &str, value: &str) -> Result<String, EditError> {
+    for text in [key, value] {
+        if text.is_empty() || text.contains(['\n', '\r']) || text.trim_matches([' ', '\t']) != text
+        {
+            return Err(EditError::NotOneLine(text.to_owned()));
+        }
+    }
+    let line = format!("{key}: {value}");
+    match classify(&line, 0..line.len()) {
+        LineKind::Option { key: found, .. } if line[found.clone()] == *key => Ok(line),
+        _ => Err(EditError::BadName(key.to_owned())),
+    }
+}
+
+/// `text` as the value of a `description:` line, whose ends have no white space.
+fn encode_in_one_line(text: &str) -> String {
+    let encoded = encode_description(text);
+    let rest = encoded.trim_start_matches(' ');
+    let middle = rest.trim_end_matches(' ');
+    let spaces = |count: usize| "%20".repeat(count);
+    format!("{}{middle}{}", spaces(encoded.len() - rest.len()), spaces(rest.len() - middle.len()))
 }
 
 #[cfg(test)]
