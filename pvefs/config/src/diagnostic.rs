@@ -164,8 +164,20 @@ impl Report {
         self.errors().next().is_some()
     }
 
+    /// The most errors, and the most warnings and notes, of one text: what a hostile one costs is bounded.
+    const MOST: usize = 5_000;
+
+    /// Adds a diagnostic; beyond a great many, only an error.
     pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if diagnostic.severity == Severity::Error || self.diagnostics.len() < Self::MOST {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Whether there are so many errors that no more need be looked for. Whoever loops over lines asks this.
+    pub(crate) fn is_full(&self) -> bool {
+        // At most one half of these are no errors.
+        self.diagnostics.len() >= 2 * Self::MOST
     }
 
     pub(crate) fn sort(&mut self) {

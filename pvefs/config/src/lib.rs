@@ -2,7 +2,7 @@
 //!
 //! - [`Document`] and [`StorageDocument`] keep every byte of a text; edits touch only the lines they must.
 //! - [`schema`] is the one table of all options.
-//! - [`check()`], [`check_line`] and [`check_save`] say what is wrong, all of it at once, as [`Diagnostic`]s.
+//! - [`check()`], [`check_line`], [`check_written_line`] and [`check_save`] say what is wrong, all of it at once, as [`Diagnostic`]s.
 //! - [`Config`] gives the values their types; [`diff()`] compares two sections.
 //!
 //! Nothing here does input or output; nothing panics on any input.
@@ -21,7 +21,9 @@ pub mod schema;
 mod storage;
 mod suggest;
 
-pub use check::{FileKind, altered_snapshots, check, check_line, check_save, parse_ctid};
+pub use check::{
+    FileKind, altered_snapshots, check, check_line, check_save, check_written_line, parse_ctid,
+};
 pub use config::{
     Config, Device, Features, IpConfig, MountPoint, Net, RawOption, Startup, Volume, option_names,
 };

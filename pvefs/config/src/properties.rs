@@ -16,7 +16,8 @@ impl<'a> Properties<'a> {
     pub fn parse(option: &'static OptionDef, value: &'a str) -> Self {
         let bare = option.default_property().map(|property| property.name);
         let mut parts: Vec<(&'static str, Range<usize>)> = Vec::with_capacity(8);
-        for found in grammar::properties(value) {
+        let readable = if value.len() > schema::PROPERTIES_MAX { "" } else { value };
+        for found in grammar::properties(readable) {
             let name = match &found.key {
                 Some(key) => option.property(&value[key.clone()]).map(|property| property.name),
                 None if found.value.is_empty() => None,

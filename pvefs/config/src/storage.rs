@@ -1,10 +1,11 @@
 //! `storage.cfg`: storages, each a header line and indented properties below it.
 
+use crate::check::gives_up;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::grammar;
 use crate::schema::{
-    STORAGE_COMMON, STORAGE_KEYS, STORAGE_TYPES, StorageType, find, parse_boolean, quote,
-    storage_type,
+    Format, OptionDef, PROBLEMS_MAX, STORAGE_COMMON, STORAGE_KEYS, STORAGE_TYPES, StorageType,
+    find, parse_boolean, parts, quote, storage_type,
 };
 use crate::suggest;
 use std::collections::HashMap;
@@ -110,12 +111,18 @@ impl StorageDocument {
 pub(crate) fn check(text: &str, report: &mut Report) {
     let document = StorageDocument::parse(text);
     for span in &document.unknown {
+        if gives_up(report, span) {
+            break;
+        }
         report.push(unknown_line(text, span));
     }
     let mut names: HashMap<&str, Range<usize>> = HashMap::new();
     for section in &document.sections {
+        if gives_up(report, &section.name) {
+            break;
+        }
         let name = &text[section.name.clone()];
-        let problems = crate::schema::Format::StorageId.problems(name);
+        let problems = Format::StorageId.problems(name);
         if let Some(problem) = problems.into_iter().next() {
             report.push(
                 Diagnostic::error("bad-name", section.name.clone(), problem.message)
@@ -127,7 +134,7 @@ pub(crate) fn check(text: &str, report: &mut Report) {
                 Diagnostic::error(
                     "duplicate-storage",
                     section.name.clone(),
-                    format!("there are two storages `{name}`"),
+                    format!("there are two storages {}", quote(name)),
                 )
                 .label("again here")
                 .related(first.clone(), "first here"),
@@ -154,7 +161,7 @@ fn unknown_line(text: &str, span: &Range<usize>) -> Diagnostic {
     } else {
         diagnostic
             .label("expected `TYPE: NAME`")
-            .help("properties are indented: `\tpath /var/lib/vz`")
+            .help("properties are indented, and follow the line of their storage")
     }
 }
 
@@ -178,6 +185,9 @@ fn check_section(
     let text = document.text();
     let mut seen: HashMap<&str, Range<usize>> = HashMap::new();
     for property in &section.properties {
+        if gives_up(report, &property.key) {
+            return;
+        }
         let key = &text[property.key.clone()];
         let value = &text[property.value.clone()];
         if let Some(first) = seen.get(key) {
@@ -185,7 +195,7 @@ fn check_section(
                 Diagnostic::error(
                     "duplicate-option",
                     property.key.clone(),
-                    format!("`{key}` is given twice"),
+                    format!("{} is given twice", quote(key)),
                 )
                 .label("given again here")
                 .related(first.clone(), "first given here"),
@@ -209,7 +219,7 @@ fn check_section(
                 section.name.clone(),
                 format!("a storage of type `{}` needs `{key}`", kind.name),
             )
-            .label(format!("expected a line `\t{key} …` below"))
+            .label(format!("expected a line `{key} …` below, indented"))
             .help(
                 find(STORAGE_KEYS, key).map_or(String::new(), |option| {
                     format!("for example: {key} {}", option.example)
@@ -238,14 +248,14 @@ fn unknown_key<'k>(
 }
 
 fn check_value(
-    option: &crate::schema::OptionDef,
+    option: &OptionDef,
     key: &str,
     value: &str,
     property: &StorageProperty,
     kind: &StorageType,
     report: &mut Report,
 ) {
-    let is_flag = matches!(option.format, crate::schema::Format::Boolean);
+    let is_flag = matches!(option.format, Format::Boolean);
     if value.is_empty() && is_flag {
         return;
     }
@@ -264,21 +274,30 @@ fn check_value(
         });
     }
     if key == "content" {
-        let words = value.split([',', ';', ' ', '\t']).filter(|word| !word.is_empty());
-        for word in words {
-            let start = property.value.start + (word.as_ptr() as usize - value.as_ptr() as usize);
-            let is_known = STORAGE_TYPES.iter().any(|other| other.content.contains(&word));
-            if is_known && !kind.content.contains(&word) {
-                report.push(
-                    Diagnostic::error(
-                        "bad-content",
-                        start..start + word.len(),
-                        format!("a storage of type `{}` cannot hold `{word}`", kind.name),
-                    )
-                    .label(format!("expected {}", kind.content.join(", "))),
-                );
-            }
-        }
+        content(value, property.value.start, kind, report);
+    }
+}
+
+/// What a storage may hold depends on its type, and nothing goes together with anything.
+fn content(value: &str, start: usize, kind: &StorageType, report: &mut Report) {
+    let words = || parts(value, |c| matches!(c, ',' | ';' | ' ' | '\t'));
+    let is_known = |word: &str| STORAGE_TYPES.iter().any(|other| other.content.contains(&word));
+    let misfits = words().filter(|(_, word)| is_known(word) && !kind.content.contains(word));
+    for (at, word) in misfits.take(PROBLEMS_MAX) {
+        let message = format!("a storage of type `{}` cannot hold `{word}`", kind.name);
+        report.push(
+            Diagnostic::error("bad-content", start + at..start + at + word.len(), message)
+                .label(format!("expected {}", kind.content.join(", "))),
+        );
+    }
+    if let Some((at, word)) = words().find(|(_, word)| *word == "none")
+        && words().nth(1).is_some()
+    {
+        let message = "`none` stands alone: the storage is to hold nothing";
+        report.push(
+            Diagnostic::error("bad-content", start + at..start + at + word.len(), message)
+                .label("remove this or all others"),
+        );
     }
 }
 

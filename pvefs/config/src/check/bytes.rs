@@ -10,6 +10,7 @@ pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
     // Most texts have nothing to report: one fast pass finds that out.
     if let Ok(valid) = std::str::from_utf8(text)
         && !text.iter().any(|&byte| is_forbidden(byte))
+        && !text.windows(2).any(|pair| pair[0] == b'\r' && !matches!(pair[1], b'\r' | b'\n'))
     {
         return Cow::Borrowed(valid);
     }
@@ -24,7 +25,9 @@ pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {
             let at = clean.len();
-            if c.is_ascii() && is_forbidden(c as u8) {
+            let is_lone_return =
+                c == '\r' && text.get(at + 1).is_some_and(|next| !matches!(next, b'\r' | b'\n'));
+            if is_lone_return || c.is_ascii() && is_forbidden(c as u8) {
                 report_once(forbidden(at, c), &mut line_is_reported);
                 clean.push('?');
             } else {
@@ -52,19 +55,30 @@ pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
     Cow::Owned(clean)
 }
 
-/// All control characters but tab, line feed and carriage return.
+/// All control characters but tab, line feed and carriage return; the last one only at the end of a line.
 fn is_forbidden(byte: u8) -> bool {
     byte == 0x7f || (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
 fn forbidden(at: usize, c: char) -> Diagnostic {
-    let name = if c == '\0' {
-        "a NUL byte".to_owned()
-    } else {
-        format!("control character 0x{:02x}", c as u32)
-    };
-    Diagnostic::error("control-character", at..at + 1, format!("{name} in the text"))
-        .label("expected printable text")
+    let span = at..at + 1;
+    match c {
+        '\r' => Diagnostic::error(
+            "control-character",
+            span,
+            "a carriage return in the middle of a line",
+        )
+        .label("expected a line feed, or nothing")
+        .help("lines end with LF or CR LF"),
+        '\0' => Diagnostic::error("control-character", span, "a NUL byte in the text")
+            .label("expected printable text"),
+        _ => Diagnostic::error(
+            "control-character",
+            span,
+            format!("control character 0x{:02x} in the text", c as u32),
+        )
+        .label("expected printable text"),
+    }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -76,7 +90,8 @@ fn line_of(text: &[u8], at: usize) -> Range<usize> {
     let start = text[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |found| found + 1);
     let end =
         text[at..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |found| at + found);
-    start..end.max(start + 1)
+    // With the place of the line feed, where something that is missing is told of.
+    start..end + 1
 }
 
 /// Leaves one diagnostic for each line that has bytes that are no text, the first of them.
@@ -127,5 +142,16 @@ mod tests {
     #[test]
     fn a_carriage_return_is_no_error() {
         assert_eq!(found(b"memory: 512\r\n# c\r\n"), []);
+        assert_eq!(found(b"memory: 512\r\r\n# c\r"), []);
+    }
+
+    #[test]
+    fn a_carriage_return_within_a_line_is_one() {
+        assert_eq!(found(b"memory: 512\rswap: 1\r"), [("control-character", 11..12)]);
+    }
+
+    #[test]
+    fn a_spoiled_line_has_no_second_error_at_its_end() {
+        assert_eq!(found(b"lxc.\0\nlxc.x\n"), [("control-character", 4..5), ("syntax", 11..11)]);
     }
 }

@@ -4,9 +4,11 @@
 //! - `options`: keys, values, duplicates, sections.
 //! - `rules`: what must hold between options.
 //! - `snapshots`: what a save may not change.
+//! - `forgive`: what was wrong before a save.
 //! - `bytes`: text that is no text.
 
 mod bytes;
+mod forgive;
 mod options;
 mod rules;
 mod seen;
@@ -19,7 +21,7 @@ use crate::diagnostic::{Diagnostic, Report, Severity};
 use crate::document::Document;
 use crate::schema::{DATACENTER, OPTIONS};
 use crate::storage;
-use std::collections::HashMap;
+use std::ops::Range;
 
 /// Which of the files below `/etc/pve` a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +35,14 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// The kind of the file with this name or path below `/etc/pve`, if it is one whose content is checked.
+    /// The kind of the file with this name or path below `/etc/pve`, if it is one whose content is checked. Virtual
+    /// machines have files of the same names, in a directory of their own.
     pub fn of_path(path: &str) -> Option<Self> {
-        let name = path.rsplit('/').next()?;
+        let mut parts = path.rsplit('/');
+        let name = parts.next()?;
+        if matches!(parts.next(), Some("qemu-server" | "openvz")) {
+            return None;
+        }
         match name {
             "storage.cfg" => Some(Self::Storage),
             "datacenter.cfg" => Some(Self::Datacenter),
@@ -59,8 +66,8 @@ pub fn check(kind: FileKind, text: &[u8]) -> Report {
     match kind {
         FileKind::Container(id) => {
             let document = Document::parse(clean);
-            let entries = options::check(&document, OPTIONS, &mut report);
-            rules::check(&document, entries, id, &mut report);
+            let known = options::check(&document, OPTIONS, &mut report);
+            rules::check(&document, known, id, &mut report);
         }
         FileKind::Datacenter => {
             options::check(&Document::parse(clean), DATACENTER, &mut report);
@@ -102,45 +109,43 @@ pub fn check_save(kind: FileKind, old: Option<&[u8]>, new: &[u8]) -> Report {
     let mut report = check(kind, new);
     let Some(old) = old else { return report };
     if report.is_refused() {
-        let before = check(kind, old);
-        forgive(&mut report, new, &before, old);
+        forgive::forgive(&mut report, new, &check(kind, old), old);
     }
-    if let (FileKind::Container(_), Ok(old), Ok(new)) =
-        (kind, std::str::from_utf8(old), std::str::from_utf8(new))
-    {
-        report.diagnostics.extend(altered_snapshots(&Document::parse(old), &Document::parse(new)));
+    if let FileKind::Container(_) = kind {
+        let parse = |text| Document::parse(bytes::clean(text, &mut Report::default()));
+        report.diagnostics.extend(altered_snapshots(&parse(old), &parse(new)));
         report.sort();
     }
     report
 }
 
-/// What makes two errors of two texts the same one: the rule and the line.
-fn identity<'t>(found: &Diagnostic, text: &'t [u8]) -> (&'static str, &'t [u8]) {
-    let start =
-        text[..found.span.start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    let line = text[start..].split(|&byte| byte == b'\n').next().unwrap_or_default();
-    (found.code, line.trim_ascii_end())
+/// Checks one complete line that is being written into a file that holds `old`: as [`check_line`], but what is wrong with
+/// it and was wrong with a line of `old` is let pass, as [`check_save`] would let it pass.
+pub fn check_written_line(kind: FileKind, old: Option<&[u8]>, line: &[u8]) -> Report {
+    let mut report = check_line(kind, line);
+    if let (true, Some(old)) = (report.is_refused(), old) {
+        forgive::forgive(&mut report, line, &check(kind, old), old);
+        report.diagnostics.retain(|found| found.severity == Severity::Error);
+    }
+    report
 }
 
-fn forgive(report: &mut Report, new: &[u8], before: &Report, old: &[u8]) {
-    let mut known: HashMap<_, usize> = HashMap::new();
-    for found in before.errors() {
-        *known.entry(identity(found, old)).or_default() += 1;
+/// The code of the error that stands for all those that were not looked for any more.
+const TOO_MANY_ERRORS: &str = "too-many-errors";
+
+/// Whether there are so many errors that no more are looked for; says so at `span`, the first place that is left out.
+pub(crate) fn gives_up(report: &mut Report, span: &Range<usize>) -> bool {
+    if !report.is_full() {
+        return false;
     }
-    for found in &mut report.diagnostics {
-        if found.severity != Severity::Error {
-            continue;
-        }
-        if let Some(left) = known.get_mut(&identity(found, new))
-            && *left > 0
-        {
-            *left -= 1;
-            found.severity = Severity::Warning;
-            found
-                .help
-                .get_or_insert_with(|| "this was here before, so the save is not refused".into());
-        }
+    if report.diagnostics.last().is_some_and(|last| last.code == TOO_MANY_ERRORS) {
+        return true;
     }
+    report.diagnostics.push(
+        Diagnostic::error(TOO_MANY_ERRORS, span.clone(), "there are too many errors in this file")
+            .label("not checked from here on"),
+    );
+    true
 }
 
 #[cfg(test)]
@@ -163,6 +168,8 @@ mod tests {
         assert_eq!(of("storage.cfg"), Some(FileKind::Storage));
         assert_eq!(of("100.conf.bak"), None);
         assert_eq!(of("99.conf"), None);
+        assert_eq!(of("100.conf"), Some(FileKind::Container(Some(100))));
+        assert_eq!(of("nodes/a/qemu-server/100.conf"), None);
     }
 
     #[test]

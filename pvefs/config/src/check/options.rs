@@ -1,6 +1,7 @@
 //! Keys, values, duplicates and section headers.
 
-use super::rules::Entry;
+use super::gives_up;
+use super::rules::{Entry, Known};
 use super::seen::Seen;
 use super::syntax;
 use crate::diagnostic::{Diagnostic, Report};
@@ -24,15 +25,15 @@ enum Place {
     Anywhere,
 }
 
-/// Checks every line of a document, and gives the known options of the main section, of duplicates the first.
+/// Checks every line of a document, and gives its known options.
 pub(super) fn check<'d>(
     document: &'d Document,
     table: &'static [OptionDef],
     report: &mut Report,
-) -> Vec<Entry<'d>> {
-    let mut entries = Vec::new();
+) -> Known<'d> {
+    let mut known = Known::default();
     let has_sections = std::ptr::eq(table, OPTIONS);
-    let mut names: HashMap<String, Range<usize>> = HashMap::new();
+    let mut names: HashMap<&'d str, Range<usize>> = HashMap::new();
     for section in document.sections() {
         let place = match document.name(section) {
             None => Place::Main,
@@ -40,14 +41,19 @@ pub(super) fn check<'d>(
             Some(_) => Place::Snapshot,
         };
         if let Some(span) = &section.name {
+            if gives_up(report, span) {
+                break;
+            }
             header(document, span, has_sections, &mut names, report);
         }
         let found = check_section(document, section, place, table, report);
-        if place == Place::Main {
-            entries = found;
+        match place {
+            Place::Main => known.main = found,
+            Place::Pending => known.pending = found,
+            Place::Snapshot | Place::Anywhere => {}
         }
     }
-    entries
+    known
 }
 
 /// Checks a line that stands alone, in whatever section it may be.
@@ -68,6 +74,9 @@ fn check_section<'d>(
     let text = document.text();
     let mut seen = Seen::default();
     for line in &document.lines()[section.lines.clone()] {
+        if gives_up(report, &line.span) {
+            break;
+        }
         match &line.kind {
             LineKind::Unknown => {
                 report.push(syntax::explain(&text[line.span.clone()], line.span.clone(), table));
@@ -89,7 +98,7 @@ fn check_section<'d>(
                         Diagnostic::error(
                             "duplicate-option",
                             key.clone(),
-                            format!("`{}` is given twice", option.key),
+                            format!("{} is given twice", quote(option.key)),
                         )
                         .label("given again here")
                         .related(first.clone(), "first given here"),
@@ -290,11 +299,11 @@ fn unknown_raw(option: &Found<'_>) -> Diagnostic {
     }
 }
 
-fn header(
-    document: &Document,
+fn header<'d>(
+    document: &'d Document,
     span: &Range<usize>,
     has_sections: bool,
-    names: &mut HashMap<String, Range<usize>>,
+    names: &mut HashMap<&'d str, Range<usize>>,
     report: &mut Report,
 ) {
     let name = &document.text()[span.clone()];
@@ -305,12 +314,15 @@ fn header(
         );
         return;
     }
-    if let Some(first) = names.get(&name.to_ascii_lowercase()) {
+    let is_pending = name.eq_ignore_ascii_case(PENDING);
+    // The reference tells snapshots apart by case.
+    let identity = if is_pending { PENDING } else { name };
+    if let Some(first) = names.get(identity) {
         report.push(
             Diagnostic::error(
                 "duplicate-section",
                 span.clone(),
-                format!("there are two sections [{name}]"),
+                format!("there are two sections {}", quote(&format!("[{name}]"))),
             )
             .label("again here")
             .related(first.clone(), "first here")
@@ -318,8 +330,8 @@ fn header(
         );
         return;
     }
-    names.insert(name.to_ascii_lowercase(), span.clone());
-    if name.eq_ignore_ascii_case(PENDING) {
+    names.insert(identity, span.clone());
+    if is_pending {
         return;
     }
     if is_reserved(document, name) {

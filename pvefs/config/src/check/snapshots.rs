@@ -4,9 +4,10 @@
 //! in one. Other lines stay as they were when the snapshot was taken. So a line that a script appends to the end of the
 //! file, and that would change a snapshot instead of the container, is refused.
 
-use crate::diagnostic::Diagnostic;
+use super::gives_up;
+use crate::diagnostic::{Diagnostic, Report};
 use crate::document::{Document, OptionLine, Section};
-use crate::schema::split_index;
+use crate::schema::{quote, split_index};
 use std::collections::HashMap;
 
 fn may_change(key: &str) -> bool {
@@ -17,66 +18,93 @@ fn records<'d>(document: &'d Document, section: &Section) -> Vec<OptionLine<'d>>
     document.options(section).filter(|option| !may_change(option.key)).collect()
 }
 
-/// What `new` changes in snapshot sections that `old` has too, and must not.
-pub fn altered_snapshots(old: &Document, new: &Document) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let old_sections: HashMap<&str, &Section> = old.snapshots().collect();
-    for (name, section) in new.snapshots() {
-        let Some(&before) = old_sections.get(name) else { continue };
-        let mut left: HashMap<(&str, &str), usize> = HashMap::new();
-        for option in records(old, before) {
-            *left.entry((option.key, option.value)).or_default() += 1;
-        }
-        for option in records(new, section) {
-            match left.get_mut(&(option.key, option.value)) {
-                Some(count) if *count > 0 => *count -= 1,
-                _ => found.push(added(new, name, &option, old.option(before, option.key))),
-            }
-        }
-        let mut gone: Vec<_> =
-            left.into_iter().filter(|(_, count)| *count > 0).map(|(key, _)| key).collect();
-        gone.sort_unstable();
-        for (key, value) in gone {
-            // A changed value was reported where it stands.
-            if new.option(section, key).is_some_and(|now| now.value != value) {
-                continue;
-            }
-            let span = section.name.clone().unwrap_or_default();
-            found.push(
-                Diagnostic::error(
-                    "altered-snapshot",
-                    span,
-                    format!("`{key}: {value}` is gone from the snapshot `{name}`"),
-                )
-                .label("a snapshot is a record and keeps its lines")
-                .help("to remove the whole snapshot: pct delsnapshot"),
-            );
-        }
-    }
-    found
+/// The snapshot sections by name and, where a name is there several times, by which of them it is.
+fn by_name(document: &Document) -> HashMap<(&str, usize), &Section> {
+    let mut times: HashMap<&str, usize> = HashMap::new();
+    let sections = document.snapshots().map(|(name, section)| {
+        let time = times.entry(name).or_default();
+        *time += 1;
+        ((name, *time), section)
+    });
+    sections.collect()
 }
 
-fn added(
-    new: &Document,
+/// What `new` changes in snapshot sections that `old` has too, and must not.
+pub fn altered_snapshots(old: &Document, new: &Document) -> Vec<Diagnostic> {
+    let mut report = Report::default();
+    let old_sections = by_name(old);
+    let mut sections: Vec<_> = by_name(new).into_iter().collect();
+    sections.sort_unstable_by_key(|(_, section)| section.lines.start);
+    for (name, section) in sections {
+        if let Some(before) = old_sections.get(&name) {
+            compare((old, before), (new, section), name.0, &mut report);
+        }
+    }
+    report.diagnostics
+}
+
+fn compare(
+    (old, before): (&Document, &Section),
+    (new, section): (&Document, &Section),
     name: &str,
-    option: &OptionLine<'_>,
-    before: Option<OptionLine<'_>>,
-) -> Diagnostic {
+    report: &mut Report,
+) {
+    let (then, now) = (records(old, before), records(new, section));
+    let mut left: HashMap<(&str, &str), usize> = HashMap::new();
+    for option in &then {
+        *left.entry((option.key, option.value)).or_default() += 1;
+    }
+    let was: HashMap<&str, &str> = then.iter().map(|option| (option.key, option.value)).collect();
+    let is: HashMap<&str, &str> = now.iter().map(|option| (option.key, option.value)).collect();
+    for option in &now {
+        if gives_up(report, &new.lines()[option.line].span) {
+            return;
+        }
+        match left.get_mut(&(option.key, option.value)) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => report.push(added(new, name, option, was.get(option.key).copied())),
+        }
+    }
+    let mut gone: Vec<_> =
+        left.into_iter().filter(|(_, count)| *count > 0).map(|(key, _)| key).collect();
+    gone.sort_unstable();
+    for (key, value) in gone {
+        // A changed value was reported where it stands.
+        if is.get(key).is_some_and(|now| *now != value) {
+            continue;
+        }
+        let span = section.name.clone().unwrap_or_default();
+        if gives_up(report, &span) {
+            return;
+        }
+        report.push(
+            Diagnostic::error(
+                "altered-snapshot",
+                span,
+                format!(
+                    "{} is gone from the snapshot {}",
+                    quote(&format!("{key}: {value}")),
+                    quote(name)
+                ),
+            )
+            .label("a snapshot is a record and keeps its lines")
+            .help("to remove the whole snapshot: pct delsnapshot"),
+        );
+    }
+}
+
+fn added(new: &Document, name: &str, option: &OptionLine<'_>, was: Option<&str>) -> Diagnostic {
     let span = new.lines()[option.line].span.clone();
-    let key = option.key;
-    let diagnostic = match before {
-        Some(before) => Diagnostic::error(
-            "altered-snapshot",
-            span,
-            format!("`{key}` is changed in the snapshot `{name}`"),
-        )
-        .label(format!("it was `{}` when the snapshot was taken", before.value)),
-        None => Diagnostic::error(
-            "altered-snapshot",
-            span,
-            format!("`{key}` is added to the snapshot `{name}`"),
-        )
-        .label(format!("this line is below [{name}] and belongs to the snapshot")),
+    let (key, name) = (quote(option.key), quote(name));
+    let error = |what| {
+        Diagnostic::error("altered-snapshot", span, format!("{key} is {what} the snapshot {name}"))
+    };
+    let diagnostic = match was {
+        Some(was) => {
+            error("changed in").label(format!("it was {} when the snapshot was taken", quote(was)))
+        }
+        None => error("added to")
+            .label(format!("this line is below its header and belongs to the snapshot {name}")),
     };
     let first = new.sections().get(1).map_or(1, |section| section.lines.start);
     diagnostic.help(format!(

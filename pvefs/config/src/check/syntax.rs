@@ -1,7 +1,7 @@
 //! What a line that is neither option, comment nor section was meant to be.
 
 use crate::diagnostic::Diagnostic;
-use crate::schema::{OptionDef, find};
+use crate::schema::{OptionDef, find, quote};
 use std::ops::Range;
 
 /// The diagnostic for a line that does not match the grammar. `span` is the line in the text.
@@ -11,6 +11,11 @@ pub(super) fn explain(line: &str, span: Range<usize>, table: &'static [OptionDef
     let place = |range: Range<usize>| span.start + range.start..span.start + range.end;
     let error = |range, message: &str| Diagnostic::error("syntax", place(range), message);
     let body = &text[indent..];
+    if let Some(rest) = text.strip_prefix('\u{feff}') {
+        return error(0..text.len() - rest.len(), "a byte order mark is no part of the text")
+            .label("remove this invisible character")
+            .help("save the file as UTF-8 without BOM");
+    }
     if body.starts_with('[') {
         return error(indent..text.len(), "this is no section header")
             .label("expected `[NAME]` and nothing else in the line");
@@ -36,7 +41,7 @@ pub(super) fn explain(line: &str, span: Range<usize>, table: &'static [OptionDef
         return error(gap..gap + 1, "an option is written `KEY: VALUE`")
             .label("expected `:`")
             .help(if is_key {
-                format!("write `{key}: {}`", rest[1..].trim())
+                format!("write {}", quote(&format!("{key}: {}", rest[1..].trim())))
             } else {
                 "only `lxc.*` keys take `=`".into()
             });

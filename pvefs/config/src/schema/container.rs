@@ -288,7 +288,7 @@ static FEATURES: &[OptionDef] = &[
 static STARTUP: &[OptionDef] = &[
     bare(option(
         "order",
-        Format::Integer { min: 0, max: MEBIBYTES_MAX },
+        Format::Integer { min: 0, max: u64::MAX },
         None,
         Recorded,
         "10",
@@ -296,7 +296,7 @@ static STARTUP: &[OptionDef] = &[
     )),
     option(
         "up",
-        Format::Integer { min: 0, max: 86_400 },
+        Format::Integer { min: 0, max: u32::MAX as u64 },
         Some("0"),
         Recorded,
         "30",
@@ -304,7 +304,7 @@ static STARTUP: &[OptionDef] = &[
     ),
     option(
         "down",
-        Format::Integer { min: 0, max: 86_400 },
+        Format::Integer { min: 0, max: u32::MAX as u64 },
         Some("180"),
         Recorded,
         "60",

@@ -12,9 +12,9 @@ static MIGRATION: &[OptionDef] = &[
         Some("secure"),
         Recorded,
         "secure",
-        "Whether migration goes through an SSH tunnel",
+        "Whether the data goes through an SSH tunnel",
     )),
-    option("network", Format::Network, None, Recorded, "10.0.0.0/24", "Network to migrate over"),
+    option("network", Format::Network, None, Recorded, "10.0.0.0/24", "Network to use"),
 ];
 
 static HA: &[OptionDef] = &[option(
@@ -72,6 +72,14 @@ pub static DATACENTER: &[OptionDef] = &[
         "Migrate without encryption; `migration` says it now",
     ),
     option("migration", Format::Properties(MIGRATION), None, Recorded, "secure", "How to migrate"),
+    option(
+        "replication",
+        Format::Properties(MIGRATION),
+        None,
+        Recorded,
+        "secure",
+        "How to replicate volumes",
+    ),
     option(
         "console",
         Format::Enum(&["applet", "vv", "html5", "xtermjs"]),

@@ -5,6 +5,7 @@ mod names;
 mod network;
 pub(crate) mod properties;
 
+pub(crate) use host::parse_id;
 pub use host::{format_size, parse_size};
 pub(crate) use network::parse_cidr;
 
@@ -117,6 +118,9 @@ pub enum Format {
 /// The most problems that are told of one value, so that hostile input costs bounded time and memory.
 pub(crate) const PROBLEMS_MAX: usize = 64;
 
+/// The longest property string, in bytes: taking one apart costs a hundred times its length in memory.
+pub(crate) const PROPERTIES_MAX: usize = 65_536;
+
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueProblem {
@@ -214,10 +218,7 @@ impl Format {
     /// All that is wrong with `value`. Nothing is allocated for a valid one.
     pub fn problems(&self, value: &str) -> Vec<ValueProblem> {
         if value.is_empty() {
-            return vec![
-                ValueProblem::new("empty-value", 0..0, "the value is empty")
-                    .label(format!("expected {}", self.expected())),
-            ];
+            return vec![self.empty(value)];
         }
         match self {
             Self::Properties(properties) => properties::problems(properties, value, |_, _| {}),
@@ -232,6 +233,9 @@ impl Format {
             Self::VlanList => self.each(value, |c| c == ';', network::is_vlan),
             Self::VolumeIdmap if value != "passthrough" => {
                 self.each(value, |c| c == ';', names::is_volume_idmap)
+            }
+            Self::KeyList if parts(value, any_separator).next().is_none() => {
+                vec![self.empty(value)]
             }
             Self::KeyList => names::key_list_problems(value),
             Self::Capabilities => {
@@ -250,11 +254,21 @@ impl Format {
         separates: impl Fn(char) -> bool,
         is_valid: impl Fn(&str) -> bool,
     ) -> Vec<ValueProblem> {
-        parts(value, separates)
+        let mut parts = parts(value, separates).peekable();
+        if parts.peek().is_none() {
+            return vec![self.empty(value)];
+        }
+        parts
             .filter(|(_, part)| !is_valid(part))
             .map(|(offset, part)| self.describe(part).at(offset))
             .take(PROBLEMS_MAX)
             .collect()
+    }
+
+    /// The problem of a value with nothing in it, or nothing but separators.
+    fn empty(&self, value: &str) -> ValueProblem {
+        ValueProblem::new("empty-value", 0..value.len(), "the value is empty")
+            .label(format!("expected {}", self.expected()))
     }
 
     fn scalar(&self, value: &str) -> Option<ValueProblem> {
@@ -298,7 +312,12 @@ impl Format {
         // Too many digits for 64 bits are out of any range.
         match value.parse::<u64>() {
             Ok(number) if (min..=max).contains(&number) => None,
-            _ => Some(self.out_of_range(value)),
+            // The range as people are told it has no upper end where that is but what fits in 64 bits.
+            Ok(number) if number < min => Some(self.out_of_range(value)),
+            _ => {
+                let problem = self.out_of_range(value);
+                Some(problem.label(format!("expected an integer from {min} to {max}")))
+            }
         }
     }
 
@@ -355,7 +374,7 @@ impl Format {
             _ => ValueProblem::new(
                 "bad-value",
                 0..value.len(),
-                format!("{} is not {}", quote(value), self.expected()),
+                format!("{} is not valid", quote(value)),
             ),
         };
         let label = match self {

@@ -11,9 +11,9 @@ mod storage;
 
 pub use container::OPTIONS;
 pub use datacenter::DATACENTER;
-pub(crate) use format::quote;
 pub use format::{Format, ValueProblem, format_size, parse_boolean, parse_size};
-pub(crate) use format::{parse_cidr, properties};
+pub(crate) use format::{PROBLEMS_MAX, PROPERTIES_MAX, parts, quote};
+pub(crate) use format::{parse_cidr, parse_id, properties};
 pub use lxc::{LXC_ALIASES, LXC_KEYS, LXC_REFUSED, LxcAlias, LxcKey, find_lxc};
 pub(crate) use storage::COMMON as STORAGE_COMMON;
 pub use storage::{STORAGE_KEYS, STORAGE_TYPES, StorageType, storage_type};

@@ -2,12 +2,14 @@
 
 use super::Entries;
 use crate::diagnostic::{Diagnostic, Report};
-use crate::schema::parse_boolean;
+use crate::schema::{parse_boolean, parse_id, quote};
 
 pub(super) fn check(entries: &Entries<'_>, report: &mut Report) {
     template(entries, report);
     cpu(entries, report);
     features(entries, report);
+    console(entries, report);
+    host_name(entries, report);
     mount_options(entries, report);
     idmap(entries, report);
     name_servers(entries, report);
@@ -47,7 +49,21 @@ fn cpu(entries: &Entries<'_>, report: &mut Report) {
 
 fn features(entries: &Entries<'_>, report: &mut Report) {
     let Some(features) = entries.one("features") else { return };
-    let unprivileged = entries.is_set("unprivileged");
+    // An id map makes a container unprivileged too.
+    let document = entries.document;
+    let has_map = |key: &str| document.option(document.main(), key).is_some();
+    let unprivileged =
+        entries.is_set("unprivileged") || has_map("lxc.idmap") || has_map("lxc.id_map");
+    if features.boolean("nesting") && !unprivileged {
+        report.push(
+            Diagnostic::warning(
+                "nesting-privileged",
+                features.span_of("nesting"),
+                "`features`: `nesting` lets a privileged container reach the host",
+            )
+            .label("expected only with `unprivileged: 1`"),
+        );
+    }
     for part in ["keyctl", "mknod", "force_rw_sys"] {
         if features.boolean(part) && !unprivileged {
             report.push(
@@ -60,6 +76,39 @@ fn features(entries: &Entries<'_>, report: &mut Report) {
             );
         }
     }
+}
+
+/// What `pct console` opens must be there.
+fn console(entries: &Entries<'_>, report: &mut Report) {
+    let mode = entries.one("cmode");
+    let missing = match mode.map_or("tty", |mode| mode.value) {
+        "console" => {
+            entries.one("console").filter(|entry| parse_boolean(entry.value) == Some(false))
+        }
+        "tty" => entries.one("tty").filter(|entry| entry.value.parse() == Ok(0)),
+        _ => None,
+    };
+    if let Some(missing) = missing {
+        let diagnostic = Diagnostic::warning(
+            "no-console",
+            missing.span(),
+            format!("`pct console` opens `/dev/{}`, which is not there", missing.key),
+        );
+        report.push(diagnostic.label("turned off here").help("or set `cmode: shell`"));
+    }
+}
+
+/// sethostname(2) takes 64 bytes.
+fn host_name(entries: &Entries<'_>, report: &mut Report) {
+    let Some(name) = entries.one("hostname").filter(|name| name.value.len() > 64) else { return };
+    report.push(
+        Diagnostic::warning(
+            "long-hostname",
+            name.span(),
+            format!("the kernel takes host names of 64 bytes, this one has {}", name.value.len()),
+        )
+        .label("too long to be set inside"),
+    );
 }
 
 fn mount_options(entries: &Entries<'_>, report: &mut Report) {
@@ -76,7 +125,7 @@ fn mount_options(entries: &Entries<'_>, report: &mut Report) {
                     entry.span_of("mountoptions"),
                     format!("`{}`: nothing is written to a read-only mount", entry.key),
                 )
-                .label(format!("`{}` has no effect", lost.join(";"))),
+                .label(format!("{} has no effect", quote(&lost.join(";")))),
             );
         }
     }
@@ -87,12 +136,13 @@ fn idmap(entries: &Entries<'_>, report: &mut Report) {
     let document = entries.document;
     let base = document.text().as_ptr() as usize;
     let mut seen: Vec<(&str, [u64; 3])> = Vec::new();
-    let ranges = document.options(document.main()).filter(|option| option.key == "lxc.idmap");
+    let ranges = document
+        .options(document.main())
+        .filter(|option| matches!(option.key, "lxc.idmap" | "lxc.id_map"));
     // user_namespaces(7): the kernel takes 340 lines for each kind.
     for option in ranges.take(2 * 340) {
         let fields: Vec<_> = option.value.split_ascii_whitespace().collect();
-        let numbers: Vec<u64> =
-            fields.iter().skip(1).filter_map(|field| field.parse().ok()).collect();
+        let numbers: Vec<u64> = fields.iter().skip(1).filter_map(|field| parse_id(field)).collect();
         let (Some(kind), &[inside, outside, count]) = (fields.first(), numbers.as_slice()) else {
             continue;
         };

@@ -12,6 +12,7 @@ use crate::diagnostic::Report;
 use crate::document::Document;
 use crate::properties::Properties;
 use crate::schema::{OptionDef, parse_boolean};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// An option of the main section with its place and parts.
@@ -69,16 +70,73 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// Checks the main section, whose known options are `all`, and how the snapshots hang together.
-pub(super) fn check(
-    document: &Document,
-    all: Vec<Entry<'_>>,
-    id: Option<u32>,
-    report: &mut Report,
-) {
-    let entries = Entries { document, all };
-    mounts::check(&entries, id, report);
-    networks::check(&entries, report);
-    general::check(&entries, report);
+/// The known options of the sections that describe the container, of duplicates the first.
+#[derive(Default)]
+pub(super) struct Known<'a> {
+    pub main: Vec<Entry<'a>>,
+    pub pending: Vec<Entry<'a>>,
+}
+
+/// Checks the main section, then what it will be with the pending changes, and how the snapshots hang together.
+pub(super) fn check(document: &Document, known: Known<'_>, id: Option<u32>, report: &mut Report) {
+    let main = Entries { document, all: known.main };
+    let mut now = Report::default();
+    between(&main, id, &mut now);
+    let mut later = Report::default();
+    if !known.pending.is_empty() {
+        let all = with_pending(main.all, known.pending);
+        between(&Entries { document, all }, id, &mut later);
+        later.diagnostics.retain(|found| !now.diagnostics.contains(found));
+        for found in &mut later.diagnostics {
+            found.help.get_or_insert_with(|| "this is so with [pve:pending] applied".to_owned());
+        }
+    }
+    for found in now.diagnostics.into_iter().chain(later.diagnostics) {
+        report.push(found);
+    }
     tree::check(document, report);
+}
+
+fn between(entries: &Entries<'_>, id: Option<u32>, report: &mut Report) {
+    mounts::check(entries, id, report);
+    networks::check(entries, report);
+    general::check(entries, report);
+}
+
+/// The options as they will be at the next start.
+fn with_pending<'a>(main: Vec<Entry<'a>>, pending: Vec<Entry<'a>>) -> Vec<Entry<'a>> {
+    let deleted: HashSet<&str> = pending
+        .iter()
+        .filter(|entry| entry.option.name == "delete")
+        .flat_map(|entry| entry.value.split([',', ';', ' ', '\t']))
+        .map(|key| key.strip_prefix('!').unwrap_or(key))
+        .collect();
+    let set: HashSet<&str> = pending.iter().map(|entry| entry.key).collect();
+    let stays = |entry: &Entry<'_>| !deleted.contains(entry.key) && !set.contains(entry.key);
+    main.into_iter().filter(stays).chain(pending).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::{FileKind, check};
+
+    #[test]
+    fn rules_look_at_what_will_be_too() {
+        let found = |pending: &str| -> Vec<_> {
+            let text = format!(
+                "rootfs: l1:a\nmp0: l1:b,mp=/b\nmp1: l1:c,mp=/c\n\n[pve:pending]\n{pending}\n"
+            );
+            let report = check(FileKind::Container(None), text.as_bytes());
+            report
+                .diagnostics
+                .into_iter()
+                .map(|found| (found.code, text[found.span].to_owned()))
+                .collect()
+        };
+        let same = vec![("same-target", "/c".to_owned())];
+        assert_eq!(found("mp0: l1:b,mp=/c"), same);
+        assert_eq!(found("mp0: l1:b,mp=/c\ndelete: mp1"), []);
+        assert_eq!(found("mp0: l1:b,mp=/c\nmp1: l1:c,mp=/b"), []);
+        assert_eq!(found("memory: 600"), []);
+    }
 }

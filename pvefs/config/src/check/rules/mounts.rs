@@ -2,7 +2,7 @@
 
 use super::{Entries, Entry};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::schema::split_index;
+use crate::schema::{quote, split_index};
 
 /// Directories of the host that give away the host when they are bound into a container.
 const HOST_SYSTEM: [&str; 12] = [
@@ -68,7 +68,7 @@ fn targets(entries: &Entries<'_>, report: &mut Report) {
                     span.clone(),
                     format!("`{}`: the path is relative", entry.key),
                 )
-                .label(format!("write `{path}`")),
+                .label(format!("write {}", quote(path))),
             );
         }
         if let Some((_, first)) = points[..at].iter().find(|(other, _)| other == path) {
@@ -85,7 +85,8 @@ fn targets(entries: &Entries<'_>, report: &mut Report) {
         }
         let index = split_index(entry.key).1;
         let hidden = points.iter().find(|(other, child)| {
-            split_index(child.key).1 < index && other.starts_with(&format!("{path}/"))
+            split_index(child.key).1 < index
+                && other.strip_prefix(path.as_str()).is_some_and(|below| below.starts_with('/'))
         });
         if let Some((_, child)) = hidden {
             report.push(
@@ -120,7 +121,11 @@ fn volumes(entries: &Entries<'_>, report: &mut Report) {
             Diagnostic::error(
                 "unused-in-use",
                 entry.span_of("volume"),
-                format!("`{}`: this volume is in use by `{}`", entry.key, first.key),
+                if first.option.name == "unused" {
+                    format!("`{}`: this volume is `{}` already", entry.key, first.key)
+                } else {
+                    format!("`{}`: this volume is in use by `{}`", entry.key, first.key)
+                },
             )
             .label("not unused")
             .help(format!("delete this line; removing `{}` would free the volume", entry.key))
@@ -157,8 +162,12 @@ fn source(entry: &Entry<'_>, id: Option<u32>, report: &mut Report) {
         }
         return;
     }
-    let Some((storage, name)) = volume.split_once(':') else { return };
-    if name.parse::<f64>().is_ok() {
+    let Some((_, name)) = volume.split_once(':') else { return };
+    let (whole, fraction) = name.split_once('.').unwrap_or((name, "0"));
+    let is_digits = |part: &str| {
+        (1..=12).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if is_digits(whole) && is_digits(fraction) {
         report.push(
             Diagnostic::warning(
                 "allocation",
@@ -166,7 +175,7 @@ fn source(entry: &Entry<'_>, id: Option<u32>, report: &mut Report) {
                 format!("`{key}`: this reads as a request for a new volume of {name} GiB"),
             )
             .label("in the file it is the volume's name")
-            .help(format!("to make a volume: pct set ID -{key} {storage}:{name}")),
+            .help(format!("to make a volume: pct set ID -{key} {}", quote(volume))),
         );
         return;
     }

@@ -2,7 +2,7 @@
 
 use super::{Entries, Entry};
 use crate::diagnostic::{Diagnostic, Report};
-use crate::schema::parse_cidr;
+use crate::schema::{parse_cidr, quote};
 use std::net::IpAddr;
 
 pub(super) fn check(entries: &Entries<'_>, report: &mut Report) {
@@ -34,7 +34,7 @@ fn same(before: &[&Entry<'_>], entry: &Entry<'_>, report: &mut Report) {
             Diagnostic::error(
                 "same-name",
                 entry.span_of("name"),
-                format!("`{}` and `{key}` are both named `{name}`", first.key),
+                format!("`{}` and `{key}` are both named {}", first.key, quote(name)),
             )
             .label("used again")
             .related(first.span_of("name"), "used here"),
@@ -45,7 +45,7 @@ fn same(before: &[&Entry<'_>], entry: &Entry<'_>, report: &mut Report) {
             Diagnostic::error(
                 "same-mac",
                 entry.span_of("hwaddr"),
-                format!("`{}` and `{key}` have one MAC address, `{mac}`", first.key),
+                format!("`{}` and `{key}` have one MAC address, {}", first.key, quote(mac)),
             )
             .label("used again")
             .related(first.span_of("hwaddr"), "used here")
@@ -53,8 +53,9 @@ fn same(before: &[&Entry<'_>], entry: &Entry<'_>, report: &mut Report) {
         );
     }
     for part in ["ip", "ip6"] {
-        let Some((address, first)) = find(part) else { continue };
-        if parse_cidr(address).is_some() {
+        let address_of = |entry: &Entry<'_>| Some(entry.get(part).and_then(parse_cidr)?.0);
+        let Some(address) = address_of(entry) else { continue };
+        if let Some(first) = before.iter().find(|other| address_of(other) == Some(address)) {
             report.push(
                 Diagnostic::warning(
                     "same-address",

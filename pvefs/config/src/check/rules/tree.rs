@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Diagnostic, Report};
 use crate::document::{Document, Section};
+use crate::schema::quote;
 use std::collections::HashMap;
 
 struct Snapshot<'a> {
@@ -28,7 +29,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
                 Diagnostic::warning(
                     "unknown-parent",
                     start..start + parent.value.len(),
-                    format!("there is no snapshot `{}`", parent.value),
+                    format!("there is no snapshot {}", quote(parent.value)),
                 )
                 .label("expected the name of a section below"),
             );
@@ -41,7 +42,7 @@ pub(super) fn check(document: &Document, report: &mut Report) {
                 Diagnostic::warning(
                     "no-snaptime",
                     span,
-                    format!("the snapshot `{name}` has no `snaptime`"),
+                    format!("the snapshot {} has no `snaptime`", quote(name)),
                 )
                 .label("when was it taken?"),
             );
@@ -63,7 +64,7 @@ fn loops(document: &Document, snapshots: &HashMap<&str, Snapshot<'_>>, report: &
                         Diagnostic::warning(
                             "parent-loop",
                             span,
-                            format!("the snapshot `{at}` is its own ancestor"),
+                            format!("the snapshot {} is its own ancestor", quote(at)),
                         )
                         .label("its parents form a loop"),
                     );

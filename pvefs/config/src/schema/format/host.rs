@@ -1,6 +1,6 @@
 //! Sizes, modes, signals and the forms of `lxc.*` values.
 
-use super::{Format, ValueProblem};
+use super::{Format, ValueProblem, quote};
 
 /// `^\d+(\.\d+)?([KMGT](iB)?)?$`, as the reference reads sizes.
 fn split_size(value: &str) -> Option<(f64, &str)> {
@@ -52,15 +52,28 @@ pub(super) fn size_problem(format: &Format, value: &str) -> Option<ValueProblem>
     let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let upper = unit.to_ascii_uppercase();
     Some(match upper.as_bytes() {
-        [letter @ (b'K' | b'M' | b'G' | b'T'), b'B' | b'I' | b' ', ..]
+        [letter @ (b'K' | b'M' | b'G' | b'T'), b'B' | b'I', ..]
         | [letter @ (b'K' | b'M' | b'G' | b'T')]
             if split_size(value).is_some() =>
         {
             let number = &value[..value.len() - unit.len()];
-            problem.help(format!("write `{number}{}`", char::from(*letter)))
+            problem.help(format!("write {}", quote(&format!("{number}{}", char::from(*letter)))))
         }
         _ => problem,
     })
+}
+
+/// Reads a user or group id, or a number of them: digits, without the sign that `parse` would take.
+pub(crate) fn parse_id(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<u32>().ok().filter(|_| is_plain).map(u64::from)
+}
+
+/// Whether these are the first ids of two ranges and their length, and both ranges end where ids do, below 2^32 - 1.
+pub(super) fn are_id_ranges<'v>(fields: impl Iterator<Item = &'v str>) -> bool {
+    let numbers: Vec<_> = fields.take(4).map(parse_id).collect();
+    let &[Some(inside), Some(outside), Some(count)] = numbers.as_slice() else { return false };
+    count > 0 && inside.max(outside) + count <= u64::from(u32::MAX)
 }
 
 pub(super) fn is_mode(value: &str) -> bool {
@@ -79,9 +92,7 @@ pub(super) fn is_environment(value: &str) -> bool {
 /// `u|g inside outside count`
 pub(super) fn is_lxc_idmap(value: &str) -> bool {
     let mut fields = value.split_ascii_whitespace();
-    let is_kind = matches!(fields.next(), Some("u" | "g"));
-    let numbers: Vec<_> = fields.map(str::parse::<u32>).collect();
-    is_kind && numbers.len() == 3 && numbers.iter().all(Result::is_ok) && numbers[2] != Ok(0)
+    matches!(fields.next(), Some("u" | "g")) && are_id_ranges(fields)
 }
 
 /// signal(7)
@@ -91,16 +102,12 @@ pub(super) fn is_signal(value: &str) -> bool {
         "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CLD", "CONT", "STOP", "TSTP", "TTIN",
         "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "POLL", "PWR", "SYS",
     ];
-    if let Ok(number) = value.parse::<u8>() {
+    if let Some(number) = parse_id(value) {
         return (1..=64).contains(&number);
     }
     let name = value.strip_prefix("SIG").unwrap_or(value);
     let is_offset = |rest: &str, sign: char| {
-        rest.is_empty()
-            || rest
-                .strip_prefix(sign)
-                .and_then(|digits| digits.parse::<u8>().ok())
-                .is_some_and(|n| n <= 30)
+        rest.is_empty() || rest.strip_prefix(sign).and_then(parse_id).is_some_and(|n| n <= 30)
     };
     NAMES.contains(&name)
         || name.strip_prefix("RTMIN").is_some_and(|rest| is_offset(rest, '+'))
@@ -155,7 +162,7 @@ const CAPABILITIES: [&str; 41] = [
 pub(super) fn is_capability(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     let name = lower.strip_prefix("cap_").unwrap_or(&lower);
-    name == "none" || CAPABILITIES.contains(&name) || name.parse::<u8>().is_ok_and(|n| n <= 63)
+    name == "none" || CAPABILITIES.contains(&name) || parse_id(name).is_some_and(|n| n <= 63)
 }
 
 #[cfg(test)]
@@ -193,7 +200,7 @@ mod tests {
         for valid in ["SIGPWR", "PWR", "30", "SIGRTMIN+3", "RTMAX-1", "SIGRTMIN"] {
             assert!(is_signal(valid), "{valid}");
         }
-        for wrong in ["SIGFOO", "0", "65", "SIGRTMIN-3", "SIGRTMIN+99", ""] {
+        for wrong in ["SIGFOO", "0", "65", "SIGRTMIN-3", "SIGRTMIN+99", "SIGRTMIN++3", "+5", ""] {
             assert!(!is_signal(wrong), "{wrong}");
         }
     }

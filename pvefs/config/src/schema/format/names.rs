@@ -1,5 +1,6 @@
 //! Names, paths and volume identifiers.
 
+use super::host::are_id_ranges;
 use super::{Format, PROBLEMS_MAX, ValueProblem, any_separator, parts, quote};
 use crate::schema::{KeyProblem, OPTIONS, find_option};
 use crate::suggest;
@@ -75,9 +76,8 @@ pub(super) fn volume_problem(format: &Format, value: &str) -> Option<ValueProble
     }
     let problem = format.describe(value);
     Some(match value.split_once(':') {
-        None if !value.starts_with('/') && value.contains('/') => {
-            problem.help(format!("a directory is an absolute path: `/{value}`"))
-        }
+        None if !value.starts_with('/') && value.contains('/') => problem
+            .help(format!("a directory is an absolute path: {}", quote(&format!("/{value}")))),
         Some((storage, _)) if !is_storage_id(storage) => {
             problem.help(format!("{} is not {}", quote(storage), Format::StorageId.expected()))
         }
@@ -88,9 +88,7 @@ pub(super) fn volume_problem(format: &Format, value: &str) -> Option<ValueProble
 /// `u|g:inside:on disk:count`
 pub(super) fn is_volume_idmap(entry: &str) -> bool {
     let mut fields = entry.split(':');
-    let is_kind = matches!(fields.next(), Some("u" | "g"));
-    let numbers: Vec<_> = fields.map(str::parse::<u32>).collect();
-    is_kind && numbers.len() == 3 && numbers.iter().all(Result::is_ok) && numbers[2] != Ok(0)
+    matches!(fields.next(), Some("u" | "g")) && are_id_ranges(fields)
 }
 
 pub(super) fn key_list_problems(value: &str) -> Vec<ValueProblem> {
@@ -165,7 +163,16 @@ mod tests {
     #[test]
     fn id_maps_of_volumes() {
         assert!(is_volume_idmap("u:0:100000:65536"));
-        for wrong in ["x:0:0:1", "u:0:0", "u:0:0:0", "u:-1:0:1", "u:0:0:1:2", "u:0:0:9999999999"] {
+        for wrong in [
+            "x:0:0:1",
+            "u:0:0",
+            "u:0:0:0",
+            "u:-1:0:1",
+            "u:0:0:1:2",
+            "u:0:0:9999999999",
+            "u:+0:0:1",
+            "u:0:4294967295:1",
+        ] {
             assert!(!is_volume_idmap(wrong), "{wrong}");
         }
     }

@@ -1,6 +1,6 @@
 //! Property strings: `[default-key=]value,key=value,…`.
 
-use super::{PROBLEMS_MAX, ValueProblem, one_of, quote};
+use super::{PROBLEMS_MAX, PROPERTIES_MAX, ValueProblem, one_of, quote};
 use crate::grammar;
 use crate::schema::OptionDef;
 use crate::suggest;
@@ -49,6 +49,13 @@ pub(crate) fn problems(
     mut on_part: impl FnMut(&'static str, Range<usize>),
 ) -> Vec<ValueProblem> {
     let mut problems = Vec::new();
+    if value.len() > PROPERTIES_MAX {
+        let message = format!("{} bytes are more than {PROPERTIES_MAX}", value.len());
+        return vec![
+            ValueProblem::new("too-long", 0..value.len(), message)
+                .label(format!("expected at most {PROPERTIES_MAX} bytes")),
+        ];
+    }
     // One bit for each property seen; no option has more than 64.
     let mut seen = 0_u64;
     for found in grammar::properties(value) {

@@ -1,0 +1,67 @@
+//! Errors that were there before.
+//!
+//! A save is refused for the errors that it brings, so an error of the new text that the old one has too weighs less.
+//! Two errors are the same if rule and line agree, or rule, key and message: who changes the tag of an interface line
+//! with an old mistake in it has not made that mistake.
+
+use super::TOO_MANY_ERRORS;
+use crate::diagnostic::{Diagnostic, Report, Severity};
+use std::collections::HashMap;
+use std::hash::Hash;
+
+/// Makes warnings of those errors in `report` on `new` that `before` has on `old`, each as often as it was there.
+pub(super) fn forgive(report: &mut Report, new: &[u8], before: &Report, old: &[u8]) {
+    let mut left: Vec<&Diagnostic> = before.errors().collect();
+    settle(report, &mut left, |found, is_new| {
+        (found.code, line_of(found, text_of(is_new, new, old)))
+    });
+    settle(report, &mut left, |found, is_new| {
+        (found.code, key_of(found, text_of(is_new, new, old)), found.message.clone())
+    });
+}
+
+fn text_of<'t>(is_new: bool, new: &'t [u8], old: &'t [u8]) -> &'t [u8] {
+    if is_new { new } else { old }
+}
+
+/// Pairs the errors of `report` with those of `left` that have the same identity; `left` keeps the others.
+fn settle<I: Hash + Eq>(
+    report: &mut Report,
+    left: &mut Vec<&Diagnostic>,
+    identity: impl Fn(&Diagnostic, bool) -> I,
+) {
+    if left.is_empty() {
+        return;
+    }
+    let mut known: HashMap<I, Vec<&Diagnostic>> = HashMap::new();
+    for found in left.drain(..) {
+        known.entry(identity(found, false)).or_default().push(found);
+    }
+    for found in report.diagnostics.iter_mut().filter(|found| found.severity == Severity::Error) {
+        let Some(same) = known.get_mut(&identity(found, true)) else { continue };
+        if same.pop().is_some() {
+            found.severity = Severity::Warning;
+            found
+                .help
+                .get_or_insert_with(|| "this was here before, so the save is not refused".into());
+        }
+    }
+    left.extend(known.into_values().flatten());
+}
+
+fn line_of<'t>(found: &Diagnostic, text: &'t [u8]) -> &'t [u8] {
+    let start =
+        text[..found.span.start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let line = text[start..].split(|&byte| byte == b'\n').next().unwrap_or_default();
+    line.trim_ascii_end()
+}
+
+fn key_of<'t>(found: &Diagnostic, text: &'t [u8]) -> &'t [u8] {
+    if found.code == TOO_MANY_ERRORS {
+        return b"";
+    }
+    let line = line_of(found, text);
+    // What is no text is told from its place, not from a key.
+    let end = line.iter().position(|byte| matches!(byte, b':' | b'=')).unwrap_or(line.len());
+    line[..end].trim_ascii()
+}
