@@ -1,5 +1,7 @@
 //! What the tests and benchmarks that need root share.
 
+pub mod mounted;
+
 use std::path::PathBuf;
 
 /// The folder with programs that this build made, such as `pvefs`.
