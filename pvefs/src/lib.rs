@@ -9,5 +9,6 @@ pub mod cli;
 pub mod commands;
 pub mod fs;
 pub mod fuse;
+pub mod judge;
 pub mod render;
 pub mod settings;

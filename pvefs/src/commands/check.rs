@@ -4,7 +4,9 @@ use crate::cli::{CliError, written};
 use crate::render;
 use annotate_snippets::Renderer;
 use pve_config::{FileKind, LineIndex, Report, Severity, check, parse_ctid};
+use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// How to print what was found.
@@ -47,6 +49,9 @@ pub struct Args {
     /// What the files are, where their names do not tell it
     #[arg(long, value_enum)]
     kind: Option<Kind>,
+    /// Of a file in a mounted /etc/pve whose last save was refused, check the refused text
+    #[arg(long)]
+    rejected: bool,
     /// Files to check; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
@@ -76,9 +81,21 @@ impl Args {
     }
 }
 
-fn read(file: &str) -> io::Result<Vec<u8>> {
+/// The refused text of a file, if it is newer than the file: what its editor still shows.
+///
+/// `.rejected` at the top of the mounted tree has it under the file's path there.
+fn refused_text(file: &str) -> Option<Vec<u8>> {
+    let path = fs::canonicalize(file).ok()?;
+    let top = path.ancestors().find(|folder| folder.join(".rejected").is_dir())?;
+    let refused = top.join(".rejected").join(path.strip_prefix(top).ok()?);
+    let time = |path: &Path| fs::metadata(path).and_then(|about| about.modified()).ok();
+    (time(&refused)? > time(&path)?).then(|| fs::read(refused).ok())?
+}
+
+fn read(file: &str, rejected: bool) -> io::Result<Vec<u8>> {
     if file != "-" {
-        return std::fs::read(file);
+        let refused = if rejected { refused_text(file) } else { None };
+        return refused.map_or_else(|| fs::read(file), Ok);
     }
     let mut text = Vec::new();
     io::stdin().lock().read_to_end(&mut text)?;
@@ -176,7 +193,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
     let mut counts = Counts::default();
     written(printer.begin())?;
     for file in &args.files {
-        let text = match read(file) {
+        let text = match read(file, args.rejected) {
             Ok(text) => text,
             Err(error) => {
                 counts.unreadable += 1;
