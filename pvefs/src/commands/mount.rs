@@ -1,0 +1,152 @@
+//! `pvefs mount`: serves the file system.
+//!
+//! The process that is started is a small *monitor*. It starts itself again as the *worker*, which mounts and serves, and
+//! starts another when that dies: after a panic (which ends the worker at once) or a `kill -9` the mount is back by itself.
+
+pub mod control;
+mod monitor;
+mod worker;
+
+use crate::cli::CliError;
+use crate::fs::Judge;
+use crate::fuse::mount::MountError;
+use crate::judge::ConfigJudge;
+use crate::settings::{DEFAULT_ROOT, Settings, SettingsError};
+use pvefs_store::StoreError;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Serve the file system.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Where to mount [default: /etc/pve]
+    #[arg(value_name = "MOUNTPOINT", conflicts_with = "root")]
+    pub mountpoint: Option<PathBuf>,
+    /// The same as MOUNTPOINT
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// The database [default: /var/lib/pvefs/pvefs.db]
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// This node's name [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<String>,
+    /// Directory of the control socket [default: /run/pvefs]
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Settings file [default: /etc/pvefs.conf, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Go to the background once the file system can be used
+    #[arg(long)]
+    pub daemon: bool,
+    /// How much to log: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log: tracing::Level,
+    /// Serve; for the monitor only
+    #[arg(long, hide = true)]
+    pub worker: bool,
+    /// Be the monitor of a daemon; for --daemon only
+    #[arg(long, hide = true)]
+    pub detached: bool,
+}
+
+impl Args {
+    /// The settings, with what the command line says put over them.
+    ///
+    /// # Errors
+    /// When the settings file is wrong.
+    pub fn settings(&self) -> Result<Settings, SettingsError> {
+        let mut settings = Settings::load(self.settings.as_deref())?;
+        if let Some(root) = self.mountpoint.as_ref().or(self.root.as_ref()) {
+            settings.root.clone_from(root);
+        }
+        if let Some(store) = &self.store {
+            settings.store.clone_from(store);
+        }
+        if let Some(node) = &self.node {
+            settings.node.clone_from(node);
+        }
+        if let Some(run_dir) = &self.run_dir {
+            settings.run_dir.clone_from(run_dir);
+        }
+        Ok(settings)
+    }
+}
+
+/// Why the file system is not served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be mounted.
+    #[error(transparent)]
+    Mount(#[from] MountError),
+    /// Something that the daemon needs from the system failed.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The worker, which said why, could not start.
+    #[error("{0}")]
+    Worker(String),
+    /// The worker died again and again.
+    #[error("the file system died {0} times in a short while and is not started again")]
+    Unstable(u32),
+}
+
+impl ServeError {
+    fn system(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |error| Self::System { what, error }
+    }
+}
+
+/// Runs `pvefs mount`. Returns when the file system has been unmounted, or with `--daemon` once it can be used.
+///
+/// # Errors
+/// [`ServeError`]; a mount point or store that cannot be used is left as it is.
+pub fn run(args: &Args) -> Result<ExitCode, CliError> {
+    serve(args).map(|()| ExitCode::SUCCESS).map_err(CliError::new)
+}
+
+fn serve(args: &Args) -> Result<(), ServeError> {
+    let settings = args.settings()?;
+    start_log(args.log);
+    if args.worker {
+        worker::run(&settings, judge())
+    } else if args.daemon && !args.detached {
+        monitor::detach(&settings)
+    } else {
+        monitor::run(&settings, args.detached)
+    }
+}
+
+/// Whether a missing mount point is made: only the usual one, a mistyped one is not.
+fn may_create(root: &Path) -> bool {
+    root == Path::new(DEFAULT_ROOT)
+}
+
+fn start_log(level: tracing::Level) {
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let log = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false);
+    // The journal has the time already. Another log may be set: then it stays.
+    let _ = if journal { log.without_time().try_init() } else { log.try_init() };
+}
+
+fn judge() -> Arc<dyn Judge> {
+    Arc::new(ConfigJudge)
+}

@@ -1,0 +1,134 @@
+//! open and release.
+
+use crate::fs::handle::{Body, Caller, Handle, OpenMode, Opened};
+use crate::fs::inode::Ino;
+use crate::fs::lookup::View;
+use crate::fs::overlay::Shade;
+use crate::fs::stage::Stage;
+use crate::fs::virt::Place;
+use crate::fs::{Fs, FsError};
+use parking_lot::Mutex;
+use pvefs_store::TreePath;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The thread of ours whose opening of a file only wakes watchers; 0 if there is none.
+static NUDGER: AtomicU32 = AtomicU32::new(0);
+
+impl Fs {
+    /// Says which thread of this process opens files only to wake watchers.
+    pub fn set_nudger(thread: u32) {
+        NUDGER.store(thread, Ordering::Relaxed);
+    }
+
+    /// Opens `ino`. A reader has the text of this moment, whatever happens to the file later.
+    ///
+    /// # Errors
+    /// When it is gone, a directory, or virtual and to be emptied.
+    pub fn open(&self, ino: Ino, mode: OpenMode, caller: Caller) -> Result<Opened, FsError> {
+        let path = self.live_path(ino)?;
+        let body = match self.place(&path) {
+            Place::Internal => return Err(FsError::NotFound(path.to_string())),
+            Place::Link(_) => return Err(FsError::Invalid(path.to_string(), "a symbolic link")),
+            Place::Made(_) | Place::Rejected(_) if mode.truncate => {
+                return Err(FsError::Denied(path.to_string(), "it is made by the file system"));
+            }
+            Place::Made(_) if mode.write => Body::Unwritable,
+            Place::Made(made) => Body::Snapshot(self.make(made).into_bytes().into()),
+            Place::Rejected(_) if mode.write => {
+                return Err(FsError::Denied(path.to_string(), "it is made by the file system"));
+            }
+            Place::Rejected(stored) => Body::Snapshot(self.stored_text(&stored)?.1),
+            Place::Tree => self.open_in_tree(ino, &path, mode, caller)?,
+        };
+        let handle =
+            Handle { append: mode.append, fresh: mode.truncate, ..Handle::new(ino, body, caller) };
+        Ok(Opened { fh: self.handles.add(handle), writes: mode.write })
+    }
+
+    fn open_in_tree(
+        &self,
+        ino: Ino,
+        path: &TreePath,
+        mode: OpenMode,
+        caller: Caller,
+    ) -> Result<Body, FsError> {
+        match self.view(path)? {
+            View::Absent => Err(FsError::NotFound(path.to_string())),
+            View::Dir(_) => Err(FsError::IsADirectory(path.to_string())),
+            View::Scratch(scratch) => {
+                if mode.truncate {
+                    scratch.body.lock().truncate(0, self.options.max_file, path.as_str())?;
+                }
+                Ok(Body::Stage(scratch.body.clone()))
+            }
+            View::Pending(_) if mode.write => {
+                Ok(Body::Stage(Arc::new(Mutex::new(Stage::truncated(None)))))
+            }
+            View::Pending(_) => {
+                // Whoever made it is still writing its first text: for readers there is no file yet.
+                if self.handles.stages_of(ino).is_empty() {
+                    Ok(Body::Snapshot(Arc::from([])))
+                } else {
+                    Err(FsError::NotFound(path.to_string()))
+                }
+            }
+            View::Stored(entry) if mode.write && mode.truncate => {
+                Ok(Body::Stage(Arc::new(Mutex::new(Stage::truncated(Some(entry.modified))))))
+            }
+            View::Stored(_) => {
+                let (entry, text) = self.stored_text(path)?;
+                if !mode.write {
+                    return Ok(Body::Snapshot(text));
+                }
+                if caller.pid != 0 && caller.pid == NUDGER.load(Ordering::Relaxed) {
+                    return Ok(Body::Nudge(text));
+                }
+                let stage = Stage::new(text.to_vec(), Some(entry.modified));
+                Ok(Body::Stage(Arc::new(Mutex::new(stage))))
+            }
+        }
+    }
+
+    /// What the store has at `path`.
+    pub(crate) fn stored_text(
+        &self,
+        path: &TreePath,
+    ) -> Result<(pvefs_store::Entry, Arc<[u8]>), FsError> {
+        self.read_stored(path)?.ok_or_else(|| FsError::NotFound(path.to_string()))
+    }
+
+    pub(crate) fn read_stored(
+        &self,
+        path: &TreePath,
+    ) -> Result<Option<(pvefs_store::Entry, Arc<[u8]>)>, FsError> {
+        self.store.read(path).map_err(|error| FsError::Store(format!("read {path}"), error))
+    }
+
+    /// Closes a handle. Its stage is dropped: a save is committed by flush and fsync.
+    ///
+    /// One thing is left to do here: `: > FILE`, `touch FILE` and the like have no operation after which the file is known
+    /// to stay empty (a shell's `>` flushes once before anything is written). A file that is no configuration becomes empty now.
+    /// Returns whether that happened.
+    pub fn release(&self, fh: u64) -> bool {
+        let Some(handle) = self.handles.remove(fh) else { return false };
+        let Body::Stage(stage) = &handle.body else { return false };
+        let Some(path) = self.path(handle.ino) else { return false };
+        let mut stage = stage.lock();
+        if stage.poison.is_some() || stage.refused.is_some() {
+            self.keep_rejected(&path, &stage, handle.author());
+            return false;
+        }
+        if !handle.fresh || stage.is_written() || stage.is_dirty() || self.judge.judges(&path) {
+            return false;
+        }
+        let in_memory = matches!(self.overlay.lock().get(&path), Some(Shade::Scratch(_)));
+        if in_memory || stage.flushes > 1 {
+            return false;
+        }
+        if let Err(error) = self.save(&path, &mut stage, handle.author()) {
+            tracing::warn!("emptying {path} at its close: {error}");
+        }
+        true
+    }
+}

@@ -1,0 +1,83 @@
+//! write: into the stage, refusing there and then what no later byte can make right.
+
+use crate::fs::handle::{Body, Handle};
+use crate::fs::stage::Stage;
+use crate::fs::{Call, Fs, FsError, Refusal};
+use pvefs_store::TreePath;
+
+impl Fs {
+    /// Writes `bytes` at `offset` of the stage; an appending handle writes at the stage's end, whatever the offset.
+    ///
+    /// # Errors
+    /// [`FsError::Refused`] when a complete line is wrong for good. Then and from then on the handle is poisoned, but
+    /// what is written to it is still collected: the whole refused text is kept for its author.
+    pub fn write(&self, fh: u64, offset: u64, bytes: &[u8]) -> Result<usize, FsError> {
+        let handle = self.handles.find(fh).ok_or(FsError::BadHandle(fh))?;
+        let path = self.path(handle.ino);
+        let name = path.as_ref().map_or("(removed)", TreePath::as_str);
+        let stage = match &handle.body {
+            Body::Stage(stage) => stage,
+            Body::Nudge(_) => return Ok(bytes.len()),
+            Body::Unwritable => return Err(FsError::Virtual(name.to_owned())),
+            Body::Snapshot(_) => return Err(FsError::BadHandle(fh)),
+        };
+        self.room_for_bytes(name, bytes.len() as u64)?;
+        let mut stage = stage.lock();
+        let offset = if handle.append { None } else { Some(offset) };
+        let lines = stage.write(offset, bytes, self.options.max_file, name)?;
+        let judged = path.filter(|path| self.judge.judges(path));
+        let Some(path) = judged else { return Ok(bytes.len()) };
+        let refusal = self.first_refusal(&path, &lines);
+        drop(lines);
+        if stage.poison.is_none()
+            && let Some(refusal) = refusal
+        {
+            self.refuse_line(&path, &handle, &mut stage, refusal);
+        }
+        match &stage.poison {
+            Some(refusal) => Err(refused(&path, refusal)),
+            None => Ok(bytes.len()),
+        }
+    }
+
+    /// The first line that is wrong and was not in the text before: what is stored already can be mended step by step.
+    fn first_refusal(&self, path: &TreePath, lines: &[&[u8]]) -> Option<Refusal> {
+        let (line, refusal) = lines.iter().find_map(|line| {
+            let refusal = self.judge.line(path, line).err()?;
+            (!self.stored_has_line(path, line)).then_some((line, refusal))
+        })?;
+        tracing::debug!("{path}: line {:?} refused", String::from_utf8_lossy(line));
+        Some(refusal)
+    }
+
+    fn stored_has_line(&self, path: &TreePath, line: &[u8]) -> bool {
+        let Ok(Some((_, text))) = self.store.read(path) else { return false };
+        text.split(|byte| *byte == b'\n').any(|old| old == line)
+    }
+
+    fn refuse_line(&self, path: &TreePath, handle: &Handle, stage: &mut Stage, refusal: Refusal) {
+        tracing::warn!("{path}: save by {} refused: {}", who(handle), refusal.summary);
+        self.note(4, Some(handle.caller.pid), format!("{path}: refused: {}", refusal.summary));
+        stage.poison = Some(refusal);
+        self.keep_rejected(path, stage, handle.author());
+        self.failed_replacing(path, handle);
+    }
+
+    /// That `more` bytes fit. The store's own limit is the disk's.
+    pub(crate) fn room_for_bytes(&self, path: &str, more: u64) -> Result<(), FsError> {
+        let (in_memory, _) = self.overlay.lock().usage();
+        if self.store.usage().bytes + in_memory + more > self.options.max_total {
+            return Err(FsError::NoSpace(path.to_owned()));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn refused(path: &TreePath, refusal: &Refusal) -> FsError {
+    FsError::Refused { path: path.to_string(), refusal: refusal.clone(), call: Call::Write }
+}
+
+pub(crate) fn who(handle: &Handle) -> String {
+    let author = handle.author();
+    format!("{} (pid {}, uid {})", author.program, handle.caller.pid, handle.caller.uid)
+}
