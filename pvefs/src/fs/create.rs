@@ -31,21 +31,23 @@ impl Fs {
     ) -> Result<(Attr, Opened), FsError> {
         let (path, name) = self.child(parent, name)?;
         self.writable_place(&path)?;
+        let mut again = None;
         match self.view(&path)? {
             View::Absent => {}
+            View::Stored(entry) if self.looks_gone(&path, caller) => again = Some(entry.modified),
             View::Dir(_) => return Err(FsError::IsADirectory(path.to_string())),
             _ if mode.exclusive => return Err(FsError::Exists(path.to_string())),
             _ => {
-                let attr = self.lookup(parent, name.as_bytes())?;
+                let attr = self.lookup(parent, name.as_bytes(), caller)?;
                 return Ok((attr, self.open(attr.ino, mode, caller)?));
             }
         }
         self.parent_is_dir(&path)?;
         self.room_for_entry(&path)?;
         let shade = self.overlay.lock().get(&path).cloned();
-        let mut replaces = false;
+        let mut replaces = again.is_some();
         let base = match shade {
-            None => None,
+            None => again,
             Some(shade) => {
                 replaces = true;
                 self.bring_back(&path, &shade)?
@@ -97,7 +99,7 @@ impl Fs {
         if is_lock(&path) {
             self.locks.lock().taken(&path);
         }
-        self.lookup(parent, name.as_bytes())
+        self.lookup(parent, name.as_bytes(), caller)
     }
 
     /// That `path` is one where people may make, remove and rename.

@@ -11,15 +11,22 @@ use std::time::{Duration, Instant};
 /// How long to wait when the end of a grace period could not be committed.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Texts that came back because a tool's new one was refused: which thread's removal of its own failed file must not
-/// remove them, and until when.
+/// Texts that came back because a tool's new one was refused. A tool that now removes what it believes it made, and
+/// perhaps tries again (git), must not remove them: for its thread alone the name then looks gone.
 #[derive(Debug, Default)]
-pub(crate) struct Mended(HashMap<TreePath, (u32, Instant)>);
+pub(crate) struct Mended(HashMap<TreePath, Failure>);
+
+#[derive(Debug)]
+struct Failure {
+    pid: u32,
+    until: Instant,
+    removed: bool,
+}
 
 impl Mended {
-    fn take(&mut self, path: &TreePath, caller: Caller) -> bool {
-        let Some((pid, until)) = self.0.remove(path) else { return false };
-        pid == caller.pid && Instant::now() <= until
+    fn of(&mut self, path: &TreePath, caller: Caller) -> Option<&mut Failure> {
+        let failure = self.0.get_mut(path)?;
+        (failure.pid == caller.pid && Instant::now() <= failure.until).then_some(failure)
     }
 }
 
@@ -85,13 +92,24 @@ impl Fs {
     pub(crate) fn failed_replacing(&self, path: &TreePath, handle: &Handle) {
         if handle.replaces {
             let until = Instant::now() + self.options.grace;
-            self.mended.lock().0.insert(path.clone(), (handle.caller.pid, until));
+            let failure = Failure { pid: handle.caller.pid, until, removed: false };
+            self.mended.lock().0.insert(path.clone(), failure);
+            self.effect(Effect::Due);
         }
     }
 
     /// Whether `caller` removes not the text at `path` but its own failed one.
     pub(crate) fn removes_own_failure(&self, path: &TreePath, caller: Caller) -> bool {
-        self.mended.lock().take(path, caller)
+        let mut mended = self.mended.lock();
+        mended
+            .of(path, caller)
+            .is_some_and(|failure| !std::mem::replace(&mut failure.removed, true))
+    }
+
+    /// Whether `caller` believes that it removed what is at `path`.
+    pub(crate) fn looks_gone(&self, path: &TreePath, caller: Caller) -> bool {
+        let mut mended = self.mended.lock();
+        !mended.0.is_empty() && mended.of(path, caller).is_some_and(|failure| failure.removed)
     }
 
     /// Ends the grace periods that are over; returns how long until the next ends.
@@ -99,8 +117,12 @@ impl Fs {
         let now = Instant::now();
         let due = self.overlay.lock().due(now);
         due.iter().for_each(|path| self.settle_or_wait(path));
-        self.mended.lock().0.retain(|_, (_, until)| *until > now);
-        self.overlay.lock().next_due().map(|due| due.saturating_duration_since(Instant::now()))
+        let mut mended = self.mended.lock();
+        mended.0.retain(|_, failure| failure.until > now);
+        let next = mended.0.values().map(|failure| failure.until).min();
+        drop(mended);
+        let due = self.overlay.lock().next_due().into_iter().chain(next).min();
+        due.map(|due| due.saturating_duration_since(Instant::now()))
     }
 
     /// Ends all grace periods: the daemon stops.

@@ -1,6 +1,7 @@
 //! lookup, getattr, readlink: what is at a name.
 
 use crate::fs::attr::{Attr, FileKind};
+use crate::fs::handle::Caller;
 use crate::fs::inode::Ino;
 use crate::fs::overlay::{Scratch, Shade};
 use crate::fs::virt::{Made, Place};
@@ -43,8 +44,11 @@ impl Fs {
     ///
     /// # Errors
     /// [`FsError::NotFound`], or a name that no file can have.
-    pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Attr, FsError> {
+    pub fn lookup(&self, parent: Ino, name: &[u8], caller: Caller) -> Result<Attr, FsError> {
         let (path, name) = self.child(parent, name)?;
+        if self.looks_gone(&path, caller) {
+            return Err(FsError::NotFound(path.to_string()));
+        }
         let mut attr = self.attr_at(0, &path)?;
         attr.ino = self.inodes.lock().tell(parent, &name, 1);
         Ok(attr)

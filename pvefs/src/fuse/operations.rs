@@ -75,9 +75,9 @@ impl Filesystem for Adapter {
         Ok(())
     }
 
-    fn lookup(&self, _request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         self.trap.check(name);
-        match self.fs.lookup(parent.0, name.as_bytes()) {
+        match self.fs.lookup(parent.0, name.as_bytes(), caller(request)) {
             Ok(found) => {
                 reply.entry_with_ttls(&lifetime(&found), &LONG, &attr(&found), GENERATION);
             }
