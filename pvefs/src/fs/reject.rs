@@ -86,8 +86,22 @@ impl Fs {
     /// Keeps what was written to a handle that failed, if it is more than is kept already.
     pub(crate) fn keep_rejected(&self, path: &TreePath, stage: &Stage, author: &Author) {
         if let Some(refusal) = stage.poison.as_ref().or(stage.refused.as_ref()) {
-            self.keep_text(path, stage.data(), refusal, author);
+            let refusal = self.whole_refusal(path, stage, refusal);
+            self.keep_text(path, stage.data(), &refusal, author);
         }
+    }
+
+    /// What there is to say about all that was written so far, where `refusal` is about a line of it alone: every
+    /// mistake, each at its place in the file.
+    pub(crate) fn whole_refusal(
+        &self,
+        path: &TreePath,
+        stage: &Stage,
+        refusal: &Refusal,
+    ) -> Refusal {
+        let old = self.read_stored(path).ok().flatten();
+        let old = old.as_ref().map(|(_, text)| &**text);
+        self.judge.text(path, old, stage.data()).err().unwrap_or_else(|| refusal.clone())
     }
 
     /// Keeps a refused text. That it cannot be kept must not hide why it was refused.

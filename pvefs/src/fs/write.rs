@@ -32,7 +32,7 @@ impl Fs {
         if stage.poison.is_none()
             && let Some(refusal) = refusal
         {
-            self.refuse_line(&path, &handle, &mut stage, refusal);
+            self.refuse_line(&path, &handle, &mut stage, &refusal);
         }
         match &stage.poison {
             Some(refusal) => Err(refused(&path, refusal)),
@@ -55,7 +55,8 @@ impl Fs {
         text.split(|byte| *byte == b'\n').any(|old| old == line)
     }
 
-    fn refuse_line(&self, path: &TreePath, handle: &Handle, stage: &mut Stage, refusal: Refusal) {
+    fn refuse_line(&self, path: &TreePath, handle: &Handle, stage: &mut Stage, refusal: &Refusal) {
+        let refusal = self.whole_refusal(path, stage, refusal);
         tracing::warn!("{path}: save by {} refused: {}", who(handle), refusal.summary);
         self.note(4, Some(handle.caller.pid), format!("{path}: refused: {}", refusal.summary));
         stage.poison = Some(refusal);
