@@ -50,7 +50,7 @@ pub fn make(spec: &Spec) -> Result<Dev, Failure> {
     let owner = spec.root_ids();
     let mount = standard(spec, owner).at(Step::Devices)?;
     let mut allow = Vec::new();
-    if spec.features.fuse {
+    if spec.features.value.fuse {
         node(&mount, "fuse", (10, 229), 0o666, owner).at(Step::Devices)?;
     }
     for device in &spec.devices {
@@ -75,7 +75,7 @@ fn standard(spec: &Spec, owner: (u32, u32)) -> Result<Mount> {
     for name in ["pts", "shm", "mqueue"] {
         directory(&dev, name, owner)?;
     }
-    if spec.features.nesting {
+    if spec.features.value.nesting {
         for name in [".lxc", ".lxc/proc", ".lxc/sys"] {
             directory(&dev, name, owner)?;
         }

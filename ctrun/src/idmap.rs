@@ -53,6 +53,27 @@ impl IdMap {
         Self { users: vec![range], groups: vec![range] }
     }
 
+    /// Reads `u:INSIDE:ON DISK:COUNT` and `g:…`, separated by `;`: how owners on a volume are seen inside.
+    pub fn parse_volume(text: &str) -> Result<Self, String> {
+        let mut map = Self::default();
+        for part in text.split(';') {
+            let fields: Vec<&str> = part.split(':').collect();
+            let number =
+                |text: &str| text.parse::<u32>().map_err(|_| format!("{part:?} is no range"));
+            let [kind, inside, outside, count] = fields.as_slice() else {
+                return Err(format!("{part:?} is no range"));
+            };
+            let range =
+                Range { inside: number(inside)?, outside: number(outside)?, count: number(count)? };
+            match *kind {
+                "u" => map.users.push(range),
+                "g" => map.groups.push(range),
+                _ => return Err(format!("{part:?} is no range")),
+            }
+        }
+        Ok(map)
+    }
+
     /// Checks what the kernel would refuse without saying why.
     pub fn check(&self) -> Result<(), Error> {
         check(&self.users, "users")?;

@@ -19,8 +19,6 @@ enum Error {
     NotABridge(String, String),
     #[error("mtu {0} is more than the {1} of bridge {2}")]
     Mtu(u32, u32, String),
-    #[error("{0} is not supported by this runtime yet")]
-    Unsupported(String),
     #[error(transparent)]
     Sys(#[from] ct_sys::Error),
 }
@@ -67,9 +65,6 @@ fn plug(
     net: &Net,
     netns: impl AsFd,
 ) -> Result<(String, Option<u32>), Error> {
-    if let Some(option) = net.unsupported.first() {
-        return Err(Error::Unsupported(option.clone()));
-    }
     let bridge = net.bridge.as_deref().map(|name| find_bridge(host, name)).transpose()?;
     if let (Some(mtu), Some((_, most))) = (net.mtu, bridge)
         && mtu > most

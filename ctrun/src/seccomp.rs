@@ -27,10 +27,6 @@ const MNT_FORCE: u64 = 1;
 
 /// Compiles the filter, as the instructions that the kernel takes.
 pub fn compile(spec: &Spec) -> Result<Vec<u8>, Failure> {
-    if let Some(profile) = &spec.lxc.seccomp {
-        return Err("seccomp profiles of one's own are not supported yet")
-            .at_option(Step::Privileges, &profile.origin);
-    }
     let filter = standard(spec).map_err(|e| format!("libseccomp: {e}")).at(Step::Privileges)?;
     export(&filter).at(Step::Privileges)
 }
@@ -52,7 +48,7 @@ fn standard(spec: &Spec) -> Result<ScmpFilterContext, SeccompError> {
     let force = ScmpArgCompare::new(1, ScmpCompareOp::MaskedEqual(MNT_FORCE), MNT_FORCE);
     deny(&mut filter, denied, "umount2", &[force])?;
     if spec.unprivileged() {
-        if !spec.features.keyctl {
+        if !spec.features.value.keyctl {
             deny(&mut filter, ScmpAction::Errno(errno::ENOSYS), "keyctl", &[])?;
         }
         // The ioctls of btrfs, of which some work without privileges and change the whole file system.

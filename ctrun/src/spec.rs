@@ -8,6 +8,7 @@ use crate::failure::Origin;
 use crate::idmap::IdMap;
 
 pub mod from_config;
+mod lxc;
 pub mod signal;
 
 /// Something that the configuration says, or its default, and where.
@@ -45,7 +46,7 @@ pub struct Spec {
     /// Devices of the host.
     pub devices: Vec<Given<Device>>,
     /// What it may do beyond the usual.
-    pub features: Features,
+    pub features: Given<Features>,
     /// The program that runs as process 1, and its arguments.
     pub init: Given<Vec<String>>,
     /// The environment of init, `NAME=value`.
@@ -86,6 +87,8 @@ pub struct Volume {
     pub options: Vec<String>,
     /// Owners are mapped this way instead of the container's.
     pub idmap: VolumeIds,
+    /// Options that this runtime cannot do yet; a start refuses them.
+    pub unsupported: Vec<String>,
 }
 
 /// How the owners of a volume's files are seen inside.
@@ -180,6 +183,8 @@ pub struct Features {
     pub fuse: bool,
     /// `/sys` writable.
     pub force_rw_sys: bool,
+    /// Those that this runtime cannot do yet; a start refuses them.
+    pub unsupported: Vec<String>,
 }
 
 /// What the `lxc.*` lines say that no option says.
@@ -205,10 +210,6 @@ pub struct Lxc {
     pub init_gid: u32,
     /// 32-bit x86.
     pub arch_32bit: bool,
-    /// A seccomp profile in LXC's language, instead of ours.
-    pub seccomp: Option<Given<PathBuf>>,
-    /// Keys that this runtime cannot do yet; a start refuses them.
-    pub unsupported: Vec<Origin>,
 }
 
 /// A limit of each process.

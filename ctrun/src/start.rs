@@ -9,7 +9,7 @@ use ct_sys::{Call, mount::Mount, pass, pidfd};
 use rustix::thread::UnshareFlags;
 
 use crate::cgroup::{Groups, Layout};
-use crate::failure::{At, Failure, Step, fault};
+use crate::failure::{At, Failure, Origin, Step, fault};
 use crate::init::{self, Plan, Terminals, message};
 use crate::network;
 use crate::record::{Record, RunDir};
@@ -103,10 +103,24 @@ fn check(settings: &Settings, spec: &Spec) -> Result<rustix::thread::CapabilityS
     if let Some(map) = &spec.idmap {
         map.value.check().at_option(step, &map.origin)?;
     }
-    if let Some(origin) = spec.lxc.unsupported.first() {
-        return Err("not supported by this runtime yet").at_option(step, origin);
+    refuse_unsupported(&spec.root.value.unsupported, &spec.root.origin)?;
+    refuse_unsupported(&spec.features.value.unsupported, &spec.features.origin)?;
+    for point in &spec.mounts {
+        refuse_unsupported(&point.value.volume.unsupported, &point.origin)?;
+    }
+    for net in &spec.nets {
+        refuse_unsupported(&net.value.unsupported, &net.origin)?;
     }
     init::kept_capabilities(spec)
+}
+
+/// No option is silently without effect.
+fn refuse_unsupported(options: &[String], origin: &Origin) -> Result<(), Failure> {
+    match options.first() {
+        Some(option) => Err(format!("{option} is not supported by this runtime yet"))
+            .at_option(Step::Configuration, origin),
+        None => Ok(()),
+    }
 }
 
 fn open_mounts(spec: &Spec) -> Result<Vec<Option<Opened>>, Failure> {

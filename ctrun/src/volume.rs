@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use ct_sys::Call;
 use ct_sys::mount::{Attr, Mount};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::failure::{At, Failure, Step};
 use crate::idmap::IdMap;
@@ -34,8 +35,8 @@ enum Map {
 enum Error {
     #[error("{0} does not exist or cannot be opened: {1}")]
     Open(String, rustix::io::Errno),
-    #[error("{0} is a volume of a storage: not supported by this runtime yet, use a directory")]
-    Storage(String),
+    #[error("{0} is a device: mounting one is not supported by this runtime yet, use a directory")]
+    Device(String),
     #[error(
         "the file system of {0} cannot map owners ({1}); \
          give its files to the container's users (chown) or use another file system"
@@ -63,10 +64,12 @@ pub fn open(given: &Given<Volume>, unprivileged: bool, recursive: bool) -> Resul
 
 fn open_volume(volume: &Volume, unprivileged: bool, recursive: bool) -> Result<Opened, Error> {
     let name = volume.source.display().to_string();
-    if !volume.source.is_absolute() {
-        return Err(Error::Storage(name));
+    let source = open_source(&volume.source)?;
+    let kind = rustix::fs::fstat(&source).call(|| format!("fstat({name})"))?;
+    if FileType::from_raw_mode(kind.st_mode) == FileType::BlockDevice {
+        return Err(Error::Device(name));
     }
-    let mount = Mount::copy(open_source(&volume.source)?, recursive)?.named(&name);
+    let mount = Mount::copy(source, recursive)?.named(&name);
     let mut attributes = Attr::empty();
     if volume.read_only {
         attributes |= Attr::MOUNT_ATTR_RDONLY;

@@ -47,7 +47,7 @@ pub fn mount_all(plan: &Plan<'_>) -> Result<(), Failure> {
     sys(root, spec).at(Step::Mounts)?;
     dev(root, plan.dev, spec).at(Step::Mounts)?;
     mask(root, plan.dev).at(Step::Mounts)?;
-    if spec.features.nesting {
+    if spec.features.value.nesting {
         whole_copies(root).at(Step::Mounts)?;
     }
     mount_points(plan, true)?;
@@ -123,7 +123,7 @@ fn sysctl(proc: &Mount, name: &str, value: &str) -> Result<()> {
 fn sys(root: &Mount, spec: &Spec) -> Result<()> {
     let sys = Mount::new("sysfs", &[], NO_PROGRAMS)?;
     sys.attach(directory(root, "sys")?)?;
-    if spec.features.force_rw_sys {
+    if spec.features.value.force_rw_sys {
         return Ok(());
     }
     let interfaces = Mount::copy(open(root, "sys/devices/virtual/net")?, false)?;
