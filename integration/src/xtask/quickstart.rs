@@ -1,7 +1,8 @@
 //! `cargo xtask quickstart`: builds, and shows what the project does.
 
 use crate::packages;
-use crate::run::{command, root, run, target};
+use crate::run::{command, is_root, root, run, target};
+use std::path::Path;
 
 /// Build everything and see it at work
 #[derive(Debug, clap::Args)]
@@ -22,5 +23,20 @@ pub fn task(_args: &Args) -> Result<(), String> {
         return Err("the mistakes in integration/samples/101.conf were not found".to_owned());
     }
     eprintln!("\nWhat an option means:");
-    run(&mut command(&pvefs, ["explain", "net0.rate"]))
+    run(&mut command(&pvefs, ["explain", "net0.rate"]))?;
+    mount(&pvefs, &samples.to_string_lossy())
+}
+
+/// Shows good and bad saves on a real mount.
+fn mount(pvefs: &str, samples: &str) -> Result<(), String> {
+    if !is_root() || !Path::new("/dev/fuse").exists() {
+        eprintln!("\nThe file system is not shown: it takes root and /dev/fuse.");
+        return Ok(());
+    }
+    let script = include_str!("quickstart.sh");
+    let isolated =
+        ["--mount", "--propagation", "private", "sh", "-c", script, "sh", pvefs, samples];
+    let status =
+        command("unshare", isolated).status().map_err(|error| format!("unshare: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("the demonstration ended with {status}")) }
 }
