@@ -99,6 +99,7 @@ pub fn check_line(kind: FileKind, line: &[u8]) -> Report {
         FileKind::Storage => {}
     }
     report.diagnostics.retain(|found| found.severity == Severity::Error);
+    report.sort();
     report
 }
 

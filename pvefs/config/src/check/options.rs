@@ -58,7 +58,15 @@ pub(super) fn check<'d>(
 
 /// Checks a line that stands alone, in whatever section it may be.
 pub(super) fn check_line(document: &Document, table: &'static [OptionDef], report: &mut Report) {
+    let has_sections = std::ptr::eq(table, OPTIONS);
     for section in document.sections() {
+        // Whether [vzdump] is right depends on what else the file says.
+        let name = section.name.as_ref().filter(|name| {
+            !has_sections || !document.text()[(*name).clone()].eq_ignore_ascii_case("vzdump")
+        });
+        if let Some(span) = name {
+            header(document, span, has_sections, &mut HashMap::new(), report);
+        }
         check_section(document, section, Place::Anywhere, table, report);
     }
 }
@@ -352,7 +360,10 @@ fn header<'d>(
                 if name.is_empty() { span.start - 1..span.end + 1 } else { span.clone() },
                 if name.is_empty() { "a section needs a name".to_owned() } else { problem.message },
             )
-            .label(format!("expected `{PENDING}` or a snapshot's name"))
+            .label(match suggest::closest(name, [PENDING]) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => format!("expected `{PENDING}` or a snapshot's name"),
+            })
             .help(format!("expected {}", Format::SnapshotName.expected())),
         );
     }

@@ -267,8 +267,10 @@ impl Format {
 
     /// The problem of a value with nothing in it, or nothing but separators.
     fn empty(&self, value: &str) -> ValueProblem {
-        ValueProblem::new("empty-value", 0..value.len(), "the value is empty")
-            .label(format!("expected {}", self.expected()))
+        ValueProblem::new("empty-value", 0..value.len(), "the value is empty").label(match self {
+            Self::Text { .. } => "expected a text".to_owned(),
+            _ => format!("expected {}", self.expected()),
+        })
     }
 
     fn scalar(&self, value: &str) -> Option<ValueProblem> {
@@ -441,7 +443,7 @@ impl Format {
             Self::Host => "a host name or IP address",
             Self::VlanList => "VLAN ids from 1 to 4094, separated by `;`",
             Self::DevicePath => "a path below `/dev/` without `.` and `..` components",
-            Self::Mode => "a mode of four octal digits such as `0660`",
+            Self::Mode => "a mode of four octal digits, the first of them 0, such as `0660`",
             Self::SnapshotName => {
                 "a snapshot name: 2 to 40 letters, digits, `_` and `-`, a letter first"
             }

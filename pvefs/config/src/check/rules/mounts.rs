@@ -43,7 +43,8 @@ pub(super) fn check(entries: &Entries<'_>, id: Option<u32>, report: &mut Report)
 fn targets(entries: &Entries<'_>, report: &mut Report) {
     let points: Vec<_> = entries
         .named("mp")
-        .filter_map(|entry| entry.get("mp").map(|path| (normal(path), entry)))
+        .filter_map(|entry| Some((entry.get("mp").filter(|path| !path.is_empty())?, entry)))
+        .map(|(path, entry)| (normal(path), entry))
         .collect();
     for (at, (path, entry)) in points.iter().enumerate() {
         let span = entry.span_of("mp");

@@ -31,7 +31,7 @@ fn unit_factor(unit: &str) -> Option<u64> {
 pub fn parse_size(value: &str) -> Option<u64> {
     let (number, unit) = split_size(value)?;
     let bytes = number * unit_factor(unit)? as f64;
-    (bytes < 9.0e18).then_some(bytes as u64)
+    (bytes < 9_223_372_036_854_775_808.0).then_some(bytes as u64)
 }
 
 /// Writes a size in the largest unit that divides it, as the reference does; nothing is `0`.
@@ -48,9 +48,12 @@ pub(super) fn size_problem(format: &Format, value: &str) -> Option<ValueProblem>
     if parse_size(value).is_some() {
         return None;
     }
-    let problem = format.describe(value);
     let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let upper = unit.to_ascii_uppercase();
+    if split_size(value).is_some() && unit_factor(unit).is_some() {
+        return Some(format.out_of_range(value).label("expected less than 2^63 bytes"));
+    }
+    let problem = format.describe(value);
+    let upper = unit.trim_start().to_ascii_uppercase();
     Some(match upper.as_bytes() {
         [letter @ (b'K' | b'M' | b'G' | b'T'), b'B' | b'I', ..]
         | [letter @ (b'K' | b'M' | b'G' | b'T')]
@@ -191,7 +194,8 @@ mod tests {
         let help = |value: &str| Format::DiskSize.problems(value).remove(0).help;
         assert_eq!(help("8GB").unwrap(), "write `8G`");
         assert_eq!(help("8g").unwrap(), "write `8G`");
-        assert_eq!(help("8 G"), None);
+        assert_eq!(help("8 G").unwrap(), "write `8G`");
+        assert_eq!(help("9999999999T"), None);
         assert_eq!(help("big"), None);
     }
 

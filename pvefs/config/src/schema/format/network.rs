@@ -114,7 +114,15 @@ pub(super) fn ip_config_problem(format: &Format, value: &str, v6: bool) -> Optio
                 .describe(value)
                 .help(format!("write the prefix length: `{value}/{}`", if v6 { 64 } else { 24 })),
         ),
-        _ => Some(explain_address(format, value, address, v6)),
+        None if is_address => {
+            Some(format.describe(value).help(format!(
+                "the prefix length is a number from 8 to {most} without leading zeros"
+            )))
+        }
+        _ => Some(match words.iter().find(|word| word.eq_ignore_ascii_case(value)) {
+            Some(word) => format.describe(value).help(format!("write `{word}`")),
+            None => explain_address(format, value, address, v6),
+        }),
     }
 }
 
@@ -128,7 +136,7 @@ pub(super) fn ip_address_problem(format: &Format, value: &str, v6: bool) -> Opti
 fn explain_address(format: &Format, value: &str, address: &str, v6: bool) -> ValueProblem {
     let problem = format.describe(value);
     let base = if v6 { "ip6" } else { "ip" };
-    if address.contains('%') {
+    if value.contains('%') {
         return problem.help("an address in a configuration has no zone (`%…`)");
     }
     if v6 && address.parse::<Ipv4Addr>().is_ok() {

@@ -41,6 +41,16 @@ fn unknown_property(properties: &[OptionDef], key: &str, at: usize) -> ValueProb
     }
 }
 
+fn without_key(properties: &[OptionDef], text: &str, span: Range<usize>) -> ValueProblem {
+    if properties.iter().any(|property| property.name == text) {
+        return ValueProblem::new("bad-property", span, format!("{} has no value", quote(text)))
+            .label(format!("expected `{text}=…`"));
+    }
+    ValueProblem::new("bad-property", span, format!("{} has no key", quote(text)))
+        .label("expected KEY=VALUE")
+        .help(format!("known keys: {}", known(properties)))
+}
+
 /// Checks each property with its own format, and the set of them for duplicates and missing ones.
 /// `on_part` is told each known part and where its text is.
 pub(crate) fn problems(
@@ -73,14 +83,13 @@ pub(crate) fn problems(
             }
             None => properties.iter().position(|property| property.bare),
         };
+        let is_bare = found.key.is_none();
+        // A second text without a key is no second value of the option that may stand without one.
+        let index = index.filter(|index| !is_bare || seen & (1 << index) == 0);
         let Some(index) = index else {
             problems.push(match &found.key {
                 Some(key) => unknown_property(properties, &value[key.clone()], key.start),
-                None => {
-                    ValueProblem::new("bad-property", whole, format!("{} has no key", quote(text)))
-                        .label("expected KEY=VALUE")
-                        .help(format!("known keys: {}", known(properties)))
-                }
+                None => without_key(properties, text, whole),
             });
             continue;
         };
