@@ -124,6 +124,17 @@ fn a_refused_save_says_why() {
     assert!(!append.stderr(Stdio::null()).status().unwrap().success());
     let why = printed(&mounted, &["why", "100"]);
     assert!(why.contains("--> 100.conf:4:1"), "{why}");
+    // The shells' echo looks at errors of write(2) only: what no later line can mend is refused there.
+    let two = "\n[one]\nmemory: 256\nsnaptime: 1\n";
+    fs::write(&conf, format!("{GOOD}{two}")).unwrap();
+    for line in ["memory: 1024", "onboot: 1"] {
+        let mut append = Command::new("sh");
+        append.args(["-c", "echo \"$2\" >> \"$1\"", "sh"]).arg(&conf).arg(line);
+        assert!(!append.stderr(Stdio::null()).status().unwrap().success(), "{line}");
+        let why = printed(&mounted, &["why", "100"]);
+        assert!(why.contains("the snapshot `one`") && why.contains("--> 100.conf:8:1"), "{why}");
+    }
+    fs::write(&conf, GOOD).unwrap();
     assert!(failure(&mounted, 1, &["why", "101"]).contains("no save of 101 was refused"));
     assert_eq!(fs::read_to_string(&conf).unwrap(), GOOD);
 }

@@ -3,7 +3,7 @@
 use crate::fs::{GuestPath, Judge, Refusal};
 use crate::render;
 use annotate_snippets::Renderer;
-use pve_config::{FileKind, LineIndex, Report, check_line, check_save};
+use pve_config::{FileKind, LineIndex, Report, check_line, check_prefix, check_save};
 use pvefs_store::TreePath;
 
 /// Judges container configurations, `storage.cfg` and `datacenter.cfg`.
@@ -44,6 +44,11 @@ impl Judge for ConfigJudge {
         let Some(kind) = kind_of(path) else { return Ok(()) };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         refusal(path, line, &check_line(kind, line)).map_or(Ok(()), Err)
+    }
+
+    fn prefix(&self, path: &TreePath, old: Option<&[u8]>, prefix: &[u8]) -> Result<(), Refusal> {
+        let Some(kind) = kind_of(path) else { return Ok(()) };
+        refusal(path, prefix, &check_prefix(kind, old, prefix)).map_or(Ok(()), Err)
     }
 
     fn text(&self, path: &TreePath, old: Option<&[u8]>, new: &[u8]) -> Result<(), Refusal> {

@@ -22,7 +22,8 @@ mod storage;
 mod suggest;
 
 pub use check::{
-    FileKind, altered_snapshots, check, check_line, check_save, check_written_line, parse_ctid,
+    FileKind, altered_snapshots, check, check_line, check_prefix, check_save, check_written_line,
+    parse_ctid,
 };
 pub use config::{
     Config, Device, Features, IpConfig, MountPoint, Net, RawOption, Startup, Volume, option_names,

@@ -10,6 +10,14 @@ pub trait Judge: Send + Sync {
     /// When no later byte can make it right.
     fn line(&self, path: &TreePath, line: &[u8]) -> Result<(), Refusal>;
 
+    /// Judges the beginning of a text that is still being written, up to the end of a line, against the stored one.
+    ///
+    /// # Errors
+    /// When nothing that may be written after it can make it right.
+    fn prefix(&self, _path: &TreePath, _old: Option<&[u8]>, _prefix: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// Judges the whole new text of a file against the stored one.
     ///
     /// # Errors

@@ -39,13 +39,14 @@ impl Stage {
     pub fn new(data: Vec<u8>, base: Option<Revision>) -> Self {
         // The unfinished last line of the text is finished by what is appended to it.
         let next = data.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let run = Run { next, end: data.len(), skip: false };
+        let run = Run { next, end: data.len(), skip: false, whole: true };
         Self { data, base, run, appended: Some(Vec::new()), ..Self::default() }
     }
 
     /// A stage that begins empty where there was a text, as `O_TRUNC` makes it.
     pub fn truncated(base: Option<Revision>) -> Self {
-        Self { base, ..Self::default() }
+        let run = Run { whole: true, ..Run::default() };
+        Self { base, run, ..Self::default() }
     }
 
     pub fn data(&self) -> &[u8] {
@@ -73,6 +74,11 @@ impl Stage {
     /// What was appended, if appending is all that was done.
     pub fn appended(&self) -> Option<&[u8]> {
         self.appended.as_deref().filter(|bytes| !bytes.is_empty())
+    }
+
+    /// The beginning of the text, up to the end of a line, that a writer which goes on as it began leaves as it is.
+    pub fn settled(&self) -> Option<&[u8]> {
+        self.run.whole.then(|| &self.data[..self.run.next])
     }
 
     pub fn read(&self, offset: u64, size: usize) -> &[u8] {
@@ -129,7 +135,8 @@ impl Stage {
         self.dirty = size != 0 || self.written;
         self.written &= size != 0;
         (self.appended, self.refused) = (None, None);
-        self.run = Run { next: self.data.len(), end: self.data.len(), skip: size != 0 };
+        self.run =
+            Run { next: self.data.len(), end: self.data.len(), skip: size != 0, whole: size == 0 };
         Ok(())
     }
 
@@ -148,7 +155,7 @@ impl Stage {
     fn fresh_lines(&mut self, start: usize, end: usize) -> FreshLines<'_> {
         if start != self.run.end {
             let aligned = start == 0 || self.data[start - 1] == b'\n';
-            self.run = Run { next: start, end: start, skip: !aligned };
+            self.run = Run { next: start, end: start, skip: !aligned, whole: start == 0 };
         }
         self.run.end = end;
         let mut lines = Vec::new();
@@ -176,6 +183,9 @@ struct Run {
     end: usize,
     /// `next` is inside a line.
     skip: bool,
+    /// All that lies before the stretch stays as it is, if the writer goes on as it began: nothing does, or the whole text
+    /// that is appended to.
+    whole: bool,
 }
 
 /// What a read of `size` bytes at `offset` of `data` returns.

@@ -5,6 +5,10 @@ use crate::fs::stage::Stage;
 use crate::fs::{Call, Fs, FsError, Refusal};
 use pvefs_store::TreePath;
 
+/// The longest text that is judged again at each write; a longer one is judged when it is whole, so that writing it line
+/// by line does not take quadratic time.
+const SETTLED_MAX: usize = 64 << 10;
+
 impl Fs {
     /// Writes `bytes` at `offset` of the stage; an appending handle writes at the stage's end, whatever the offset.
     ///
@@ -28,7 +32,12 @@ impl Fs {
         let judged = path.filter(|path| self.judge.judges(path));
         let Some(path) = judged else { return Ok(bytes.len()) };
         let refusal = self.first_refusal(&path, &lines);
+        let has_line = !lines.is_empty();
         drop(lines);
+        let refusal = match refusal {
+            None if has_line && stage.poison.is_none() => self.settled_refusal(&path, &stage),
+            refusal => refusal,
+        };
         if stage.poison.is_none()
             && let Some(refusal) = refusal
         {
@@ -48,6 +57,14 @@ impl Fs {
         })?;
         tracing::debug!("{path}: line {:?} refused", String::from_utf8_lossy(line));
         Some(refusal)
+    }
+
+    /// What is wrong with all that stands before the end of the last write, and cannot be mended after it. Tools that see
+    /// an error at write(2) only, such as the shells' `echo`, learn of a second `memory:` or a line in a snapshot here.
+    fn settled_refusal(&self, path: &TreePath, stage: &Stage) -> Option<Refusal> {
+        let settled = stage.settled().filter(|text| text.len() <= SETTLED_MAX)?;
+        let old = self.store.read(path).ok()?;
+        self.judge.prefix(path, old.as_ref().map(|(_, text)| &**text), settled).err()
     }
 
     fn stored_has_line(&self, path: &TreePath, line: &[u8]) -> bool {

@@ -5,16 +5,19 @@
 //! - `rules`: what must hold between options.
 //! - `snapshots`: what a save may not change.
 //! - `forgive`: what was wrong before a save.
+//! - `prefix`: a text that is still being written.
 //! - `bytes`: text that is no text.
 
 mod bytes;
 mod forgive;
 mod options;
+mod prefix;
 mod rules;
 mod seen;
 mod snapshots;
 mod syntax;
 
+pub use prefix::check_prefix;
 pub use snapshots::altered_snapshots;
 
 use crate::diagnostic::{Diagnostic, Report, Severity};
