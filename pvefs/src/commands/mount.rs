@@ -116,7 +116,12 @@ impl ServeError {
 /// # Errors
 /// [`ServeError`]; a mount point or store that cannot be used is left as it is.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    serve(args).map(|()| ExitCode::SUCCESS).map_err(CliError::new)
+    match serve(args) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        // The worker has told the monitor, who says it.
+        Err(_) if args.worker => Ok(ExitCode::FAILURE),
+        Err(error) => Err(CliError::new(error)),
+    }
 }
 
 fn serve(args: &Args) -> Result<(), ServeError> {

@@ -15,8 +15,6 @@ pub struct DirItem {
     pub name: Box<str>,
     /// Its kind.
     pub kind: FileKind,
-    /// What the store says of it, for one that is stored.
-    entry: Option<Entry>,
 }
 
 /// A directory as it was when it was opened.
@@ -70,7 +68,7 @@ impl Fs {
                         (".rejected", _) => FileKind::Dir,
                         _ => FileKind::File,
                     };
-                    DirItem { name: (*name).into(), kind, entry: None }
+                    DirItem { name: (*name).into(), kind }
                 },
             ));
         }
@@ -87,7 +85,7 @@ impl Fs {
                     by_name.remove(name);
                 }
                 Shade::Scratch(_) | Shade::Pending { .. } => {
-                    let item = DirItem { name: name.into(), kind: FileKind::File, entry: None };
+                    let item = DirItem { name: name.into(), kind: FileKind::File };
                     by_name.insert(name.into(), item);
                 }
             }
@@ -104,16 +102,7 @@ impl Fs {
     /// The attributes of an entry, which the kernel knows from here on; `None` if it is gone meanwhile.
     pub fn tell_item(&self, listing: &Listing, item: &DirItem) -> Option<Attr> {
         let path = listing.path.join(&item.name).ok()?;
-        let mut attr = match &item.entry {
-            Some(entry) if !listing.path.as_str().starts_with(".rejected") => {
-                self.attr_of_entry(0, &path, entry)
-            }
-            _ => self.attr_at(0, &path).ok()?,
-        };
-        // What was listed may have changed since: the kernel must ask again before it relies on it.
-        if item.entry.is_some_and(|entry| self.stat(&path).ok().flatten() != Some(entry)) {
-            attr.stable = false;
-        }
+        let mut attr = self.attr_at(0, &path).ok()?;
         attr.ino = self.inodes.lock().tell(listing.ino, &item.name, 1);
         Some(attr)
     }
@@ -132,7 +121,7 @@ fn items_of(entries: Vec<(Box<str>, Entry)>) -> Vec<DirItem> {
                 Kind::File => FileKind::File,
                 Kind::Dir => FileKind::Dir,
             };
-            DirItem { name, kind, entry: Some(entry) }
+            DirItem { name, kind }
         })
         .collect()
 }

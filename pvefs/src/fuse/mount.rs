@@ -179,8 +179,9 @@ pub fn prepare(target: &Path, create: bool) -> Result<(), MountError> {
 pub fn clear_dead(target: &Path) -> Result<(), MountError> {
     // A restarted daemon may have died again before it could clear the one below.
     for _ in 0..64 {
-        match rustix::fs::stat(target) {
-            Err(Errno::NOTCONN) => {}
+        // statfs always asks the daemon; what stat says may be in the kernel's cache.
+        match rustix::fs::statfs(target) {
+            Err(Errno::NOTCONN | Errno::CONNABORTED) => {}
             _ => return Ok(()),
         }
         unmount(target, UnmountFlags::DETACH).map_err(step("unmount of a dead mount"))?;

@@ -35,6 +35,8 @@ pub(super) fn run(settings: &Settings, judge: Arc<dyn Judge>) -> Result<(), Serv
         report(info);
         std::process::abort();
     }));
+    // Without the monitor nobody would restart or stop this.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
     let signals = stop_signals();
     signals.thread_block().map_err(|error| system("block signals", error))?;
     match serve(settings, judge, signals) {
