@@ -140,6 +140,20 @@ impl Handles {
         self.open.read().len()
     }
 
+    /// What fstat(2) must see, which comes without a handle: the size of what the thread `pid` itself is writing to `ino`, or
+    /// with no `pid`, of what anyone has open.
+    pub fn size_for(&self, ino: Ino, pid: Option<u32>) -> Option<u64> {
+        let open = self.open.read();
+        let mut of_ino = open.values().filter(|handle| handle.ino == ino);
+        match pid {
+            None => of_ino.find_map(|handle| handle.size()),
+            Some(pid) => of_ino.filter(|handle| handle.caller.pid == pid).find_map(|handle| {
+                let stage = handle.stage()?.try_lock()?;
+                stage.is_dirty().then(|| stage.len() as u64)
+            }),
+        }
+    }
+
     /// The stages of the handles that write to `ino`.
     pub fn stages_of(&self, ino: Ino) -> Vec<Arc<Mutex<Stage>>> {
         self.open

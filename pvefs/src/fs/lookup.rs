@@ -59,19 +59,23 @@ impl Fs {
         self.inodes.lock().forget(ino, lookups);
     }
 
-    /// The attributes of `ino`, as the handle `fh` sees them if one is given: its owner must find the size of what it
-    /// reads or has written.
+    /// The attributes of `ino`, as the handle `fh` sees them if one is given, or as `caller` does: who reads or writes a file
+    /// must find the size of what he reads or has written.
     ///
     /// # Errors
     /// [`FsError::NotFound`] when it is gone and not open either.
-    pub fn getattr(&self, ino: Ino, fh: Option<u64>) -> Result<Attr, FsError> {
+    pub fn getattr(&self, ino: Ino, fh: Option<u64>, caller: Caller) -> Result<Attr, FsError> {
         let path = self.path(ino);
-        let handle = fh.and_then(|fh| self.handles.find(fh));
         let attr = match &path {
             Some(path) => self.attr_at(ino, path),
             None => Err(FsError::NotFound(format!("inode {ino}"))),
         };
-        let Some(size) = handle.as_ref().and_then(|handle| handle.size()) else { return attr };
+        let size = match fh.and_then(|fh| self.handles.find(fh)) {
+            Some(handle) => handle.size(),
+            None if attr.is_err() => self.handles.size_for(ino, None),
+            None => self.handles.size_for(ino, Some(caller.pid)),
+        };
+        let Some(size) = size else { return attr };
         match attr {
             Ok(attr) if attr.size == size => Ok(attr),
             Ok(attr) => Ok(Attr { size, stable: false, ..attr }),

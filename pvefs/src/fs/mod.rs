@@ -11,6 +11,7 @@
 //! stage, overlay, guests, inodes; the stage of a file in memory is also taken last, after overlay, and then nothing else.
 
 mod attr;
+mod cache;
 mod commit;
 mod create;
 mod dir;
@@ -122,6 +123,7 @@ pub struct Fs {
     guests: Mutex<Guests>,
     handles: Handles,
     locks: Mutex<Locks>,
+    texts: Mutex<cache::Cache>,
     log: Mutex<virt::Log>,
     mended: Mutex<hold::Mended>,
     started: SystemTime,
@@ -156,6 +158,7 @@ impl Fs {
             guests: Mutex::new(guests),
             handles: Handles::default(),
             locks: Mutex::new(Locks::default()),
+            texts: Mutex::default(),
             log: Mutex::new(virt::Log::default()),
             mended: Mutex::new(hold::Mended::default()),
             started: SystemTime::now(),

@@ -102,7 +102,16 @@ impl Fs {
         &self,
         path: &TreePath,
     ) -> Result<Option<(pvefs_store::Entry, Arc<[u8]>)>, FsError> {
-        self.store.read(path).map_err(|error| FsError::Store(format!("read {path}"), error))
+        let Some(entry) = self.stat(path)? else { return Ok(None) };
+        if let Some(text) = self.texts.lock().get(path, entry.modified) {
+            return Ok(Some((entry, text)));
+        }
+        let read =
+            self.store.read(path).map_err(|error| FsError::Store(format!("read {path}"), error))?;
+        if let Some((entry, text)) = &read {
+            self.texts.lock().put(path, entry.modified, text);
+        }
+        Ok(read)
     }
 
     /// Closes a handle. Its stage is dropped: a save is committed by flush and fsync.

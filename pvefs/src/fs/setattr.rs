@@ -39,7 +39,7 @@ impl Fs {
         {
             self.set_mtime(ino, &path, mtime, caller)?;
         }
-        self.getattr(ino, fh)
+        self.getattr(ino, fh, caller)
     }
 
     fn truncate_handle(&self, fh: u64, size: u64) -> Result<(), FsError> {

@@ -85,7 +85,7 @@ impl Bench {
     }
 
     fn stat(&self, path: &str) -> Result<Attr, FsError> {
-        self.fs.getattr(self.ino(path)?, None)
+        self.fs.getattr(self.ino(path)?, None, Caller::default())
     }
 
     fn dir<'a>(&self, path: &'a str) -> (Ino, &'a [u8]) {

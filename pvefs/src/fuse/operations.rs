@@ -89,8 +89,8 @@ impl Filesystem for Adapter {
         self.fs.forget(ino.0, lookups);
     }
 
-    fn getattr(&self, _request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
-        match self.fs.getattr(ino.0, fh.map(|fh| fh.0)) {
+    fn getattr(&self, request: &Request, ino: INodeNo, fh: Option<FileHandle>, reply: ReplyAttr) {
+        match self.fs.getattr(ino.0, fh.map(|fh| fh.0), caller(request)) {
             Ok(found) => reply.attr(&lifetime(&found), &attr(&found)),
             Err(error) => reply.error(errno(&error)),
         }
@@ -339,7 +339,7 @@ impl Filesystem for Adapter {
 
     fn readdirplus(
         &self,
-        _request: &Request,
+        request: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -352,7 +352,7 @@ impl Filesystem for Adapter {
         for (at, name) in [(0, "."), (1, "..")] {
             let ino = if at == 0 { listing.ino } else { listing.parent };
             // The kernel counts no lookup of these two.
-            let Ok(mut found) = self.fs.getattr(ino, None) else { continue };
+            let Ok(mut found) = self.fs.getattr(ino, None, caller(request)) else { continue };
             found.ino = ino;
             if offset <= at
                 && reply.add(INodeNo(ino), at + 1, name, &LONG, &attr(&found), GENERATION)

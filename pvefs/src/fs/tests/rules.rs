@@ -11,8 +11,10 @@ fn rule_1_readers_see_the_committed_text_whole() {
     bench.put(fh, "ok\nnew").unwrap();
     assert_eq!(bench.read(C).unwrap(), OLD);
     assert_eq!(bench.stat(C).unwrap().size, OLD.len() as u64);
-    let own = bench.fs.getattr(bench.ino(C).unwrap(), Some(fh)).unwrap();
+    let own = bench.fs.getattr(bench.ino(C).unwrap(), Some(fh), bench.who).unwrap();
     assert_eq!((own.size, own.stable), (6, false), "its owner sees the stage, for the moment");
+    let fstat = bench.fs.getattr(bench.ino(C).unwrap(), None, bench.who).unwrap();
+    assert_eq!((fstat.size, fstat.stable), (6, false), "and fstat comes without a handle");
     bench.fs.write(fh, 6, b": 2\n").unwrap();
     bench.fs.flush(fh).unwrap();
     assert_eq!(bench.read(C).unwrap(), GOOD);

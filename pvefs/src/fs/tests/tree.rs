@@ -69,11 +69,12 @@ fn a_removed_file_goes_on_for_who_has_it_open() {
     let ino = bench.ino(C).unwrap();
     bench.unlink(C).unwrap();
     assert_eq!(bench.read_handle(reader), OLD);
-    let attr = bench.fs.getattr(ino, Some(reader)).unwrap();
+    let attr = bench.fs.getattr(ino, None, bench.who).unwrap();
     assert_eq!((attr.size, attr.nlink), (OLD.len() as u64, 0));
-    assert_eq!(errno(bench.fs.getattr(ino, None)), Errno::NOENT);
     bench.put(writer, BAD).unwrap();
     bench.close(writer).unwrap();
+    bench.fs.release(reader);
+    assert_eq!(errno(bench.fs.getattr(ino, None, bench.who)), Errno::NOENT);
     assert_eq!(bench.read(C), None);
     assert!(bench.list("nodes/n1/lxc").is_empty());
 }
