@@ -8,7 +8,9 @@
 //! - **unlink** of a configuration is committed before it returns: after a `kill -9` the file stays removed. The text is
 //!   remembered as [`Shade::Removed`]. If the name is made again within the grace period, a tool is replacing the file:
 //!   the old text is committed back *before* the new file's handle exists, and that handle is a stage over it, as with any
-//!   overwrite. From there on refusal, crash and readers need no special case: the old text is simply there.
+//!   overwrite. From there on refusal, crash and readers need no special case: the old text is simply there. For the
+//!   programs that are known to replace files this way the removal is not committed but hidden, as with a rename: a crash
+//!   between their unlink and their create must not cost the last acknowledged save.
 //! - **rename** of a configuration to another name that is not one: the copy under the new name is committed if that name
 //!   is stored, but the old name stays in the store, hidden ([`Shade::Hidden`]), until the grace period is over. A crash
 //!   within it shows the file under both names, or for a temporary name under the old one alone. Made again, the name is

@@ -1,5 +1,6 @@
 //! The rules of saving, each as the sequence of operations that a tool makes.
 
+mod faults;
 mod rules;
 mod sequences;
 mod tree;
