@@ -165,7 +165,7 @@ fn places(diagnostics: &[Diagnostic], text: &[u8]) {
 
 /// A line is refused on its own only if the file is refused for it, and is not refused if it was there before.
 fn lines(kind: FileKind, data: &[u8], report: &Report) {
-    for line in data.split(|&byte| byte == b'\n').take(64) {
+    for line in data.split(|&byte| byte == b'\n').take(24) {
         let alone = check_line(kind, line);
         places(&alone.diagnostics, line);
         if alone.is_refused() {

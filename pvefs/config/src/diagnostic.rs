@@ -174,6 +174,11 @@ impl Report {
         }
     }
 
+    /// Whether a person might read all of it, so that guessing what was meant is worth the time.
+    pub(crate) fn is_short(&self) -> bool {
+        self.diagnostics.len() < 500
+    }
+
     /// Whether there are so many errors that no more need be looked for. Whoever loops over lines asks this.
     pub(crate) fn is_full(&self) -> bool {
         // At most one half of these are no errors.

@@ -1,5 +1,6 @@
 //! Bytes that are no text: broken UTF-8, NUL and other control characters.
 
+use super::{TOO_MANY_ERRORS, gives_up};
 use crate::diagnostic::{Diagnostic, Report};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,7 +19,7 @@ pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
     // One report for each line is enough, and keeps their number bounded by the number of lines.
     let mut line_is_reported = false;
     let mut report_once = |diagnostic: Diagnostic, line_is_reported: &mut bool| {
-        if !std::mem::replace(line_is_reported, true) {
+        if !std::mem::replace(line_is_reported, true) && !gives_up(report, &diagnostic.span) {
             report.push(diagnostic);
         }
     };
@@ -99,6 +100,9 @@ pub(super) fn keep_first_of_each_line(text: &[u8], spoiled: &[Range<usize>], rep
     let lines: Vec<(Range<usize>, usize)> =
         spoiled.iter().map(|span| (line_of(text, span.start), span.start)).collect();
     report.diagnostics.retain(|found| {
+        if found.code == TOO_MANY_ERRORS {
+            return true;
+        }
         let index = lines.partition_point(|(line, _)| line.end <= found.span.start);
         match lines.get(index) {
             Some((line, first)) if line.contains(&found.span.start) => {

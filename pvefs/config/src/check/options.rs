@@ -118,7 +118,10 @@ fn check_section<'d>(
                         // A duplicate says nothing new to the rules.
                         entries.extend(first.is_none().then_some(entry));
                     }
-                    Err(problem) => report.push(unknown(&option, problem, table)),
+                    Err(problem) => {
+                        let guess = report.is_short();
+                        report.push(unknown(&option, problem, table, guess));
+                    }
                 }
             }
             LineKind::Blank | LineKind::Comment | LineKind::Section(_) => {}
@@ -134,7 +137,12 @@ struct Found<'a> {
     value_span: &'a Range<usize>,
 }
 
-fn unknown(option: &Found<'_>, problem: KeyProblem, table: &'static [OptionDef]) -> Diagnostic {
+fn unknown(
+    option: &Found<'_>,
+    problem: KeyProblem,
+    table: &'static [OptionDef],
+    guess: bool,
+) -> Diagnostic {
     let span = option.key_span.clone();
     match problem {
         KeyProblem::IndexOutOfRange { name, last } | KeyProblem::BadIndex { name, last } => {
@@ -147,7 +155,7 @@ fn unknown(option: &Found<'_>, problem: KeyProblem, table: &'static [OptionDef])
         }
         KeyProblem::Unknown => {
             let diagnostic = Diagnostic::error("unknown-option", span, "unknown option");
-            match suggest_key(option.key, table) {
+            match guess.then(|| suggest_key(option.key, table)).flatten() {
                 Some(word) => diagnostic.label(format!("did you mean `{word}`?")),
                 None => diagnostic
                     .label("no option has this name")
@@ -263,7 +271,8 @@ fn raw(option: &Found<'_>, report: &mut Report) {
         return;
     }
     let Some((key, alias)) = find_lxc(option.key) else {
-        report.push(unknown_raw(option));
+        let guess = report.is_short();
+        report.push(unknown_raw(option, guess));
         return;
     };
     if let Some(alias) = alias {
@@ -291,7 +300,7 @@ fn raw(option: &Found<'_>, report: &mut Report) {
     }
 }
 
-fn unknown_raw(option: &Found<'_>) -> Diagnostic {
+fn unknown_raw(option: &Found<'_>, guess: bool) -> Diagnostic {
     let known = LXC_KEYS
         .iter()
         .map(|key| key.name)
@@ -299,7 +308,7 @@ fn unknown_raw(option: &Found<'_>) -> Diagnostic {
         .filter(|name| !name.ends_with('.'));
     let diagnostic =
         Diagnostic::error("unknown-option", option.key_span.clone(), "unknown `lxc.` option");
-    match suggest::closest(option.key, known) {
+    match guess.then(|| suggest::closest(option.key, known)).flatten() {
         Some(word) => diagnostic.label(format!("did you mean `{word}`?")),
         None => diagnostic
             .label("no option has this name")
