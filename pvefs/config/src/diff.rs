@@ -2,8 +2,9 @@
 
 use crate::document::{Document, Section};
 use crate::properties::Properties;
-use crate::schema::{Format, OptionDef, find_option, parse_boolean, parse_size};
+use crate::schema::{Format, OptionDef, find_option, parse_boolean, parse_cidr, parse_size};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// One sub-option that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ fn same(format: &Format, a: &str, b: &str) -> bool {
         Format::Number { .. } => a.parse::<f64>().is_ok_and(|n| b.parse() == Ok(n)),
         Format::DiskSize => parse_size(a).is_some() && parse_size(a) == parse_size(b),
         Format::MacAddress => a.eq_ignore_ascii_case(b),
+        Format::IpConfig { .. } => parse_cidr(a).is_some() && parse_cidr(a) == parse_cidr(b),
+        Format::IpAddress { .. } => a.parse::<IpAddr>().is_ok_and(|ip| b.parse() == Ok(ip)),
         Format::Tags | Format::IpList | Format::DnsNameList => words(a).eq(words(b)),
         _ => false,
     }

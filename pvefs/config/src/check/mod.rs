@@ -117,7 +117,8 @@ pub fn check_save(kind: FileKind, old: Option<&[u8]>, new: &[u8]) -> Report {
     }
     if let FileKind::Container(_) = kind {
         let parse = |text| Document::parse(bytes::clean(text, &mut Report::default()));
-        report.diagnostics.extend(altered_snapshots(&parse(old), &parse(new)));
+        // Before what else is said of the same line: this is the reason that matters.
+        report.diagnostics.splice(0..0, altered_snapshots(&parse(old), &parse(new)));
         report.sort();
     }
     report
