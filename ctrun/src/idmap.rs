@@ -65,6 +65,9 @@ impl IdMap {
             };
             let range =
                 Range { inside: number(inside)?, outside: number(outside)?, count: number(count)? };
+            if range.count == 0 || range.inside.checked_add(range.count).is_none() {
+                return Err(format!("{part:?} is no range"));
+            }
             match *kind {
                 "u" => map.users.push(range),
                 "g" => map.groups.push(range),
@@ -72,6 +75,38 @@ impl IdMap {
             }
         }
         Ok(map)
+    }
+
+    /// The map of an idmapped mount on which the id that `volume` calls "on disk" is seen as the id inside of this map's
+    /// container. The kernel takes such a map as one from ids on disk to ids of the host.
+    pub fn onto_disk(&self, volume: &Self) -> Result<Self, String> {
+        let compose = |wanted: &[Range], ours: &[Range]| {
+            let one = |range: &Range| {
+                let first = outside(ours, range.inside);
+                let last = outside(ours, range.inside + (range.count - 1));
+                match (first, last) {
+                    (Some(a), Some(b)) if b.checked_sub(a) == Some(range.count - 1) => {
+                        Ok(Range { inside: range.outside, outside: a, count: range.count })
+                    }
+                    _ => Err(format!(
+                        "the ids {} to {} are not the container's in one piece",
+                        range.inside,
+                        range.inside + (range.count - 1)
+                    )),
+                }
+            };
+            wanted.iter().map(one).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Self {
+            users: compose(&volume.users, &self.users)?,
+            groups: compose(&volume.groups, &self.groups)?,
+        })
+    }
+
+    /// Every id is itself: the users of a container without any of its own.
+    pub fn identity() -> Self {
+        let range = Range { inside: 0, outside: 0, count: u32::MAX };
+        Self { users: vec![range], groups: vec![range] }
     }
 
     /// Checks what the kernel would refuse without saying why.
@@ -189,6 +224,17 @@ mod tests {
         assert_eq!(map.user(1000), Some(1000));
         assert_eq!(map.group(1002), Some(101_002));
         assert_eq!(map.user(5000), None);
+    }
+
+    #[test]
+    fn composes_with_a_volumes_map() {
+        let ours = map(&[(0, 100_000, 1000), (1000, 1000, 1)]);
+        let volume = IdMap::parse_volume("u:0:7000:100;g:0:7000:100").unwrap();
+        let composed = ours.onto_disk(&volume).unwrap();
+        assert_eq!(composed.user(7005), Some(100_005));
+        let volume = IdMap::parse_volume("u:900:0:200").unwrap();
+        assert!(ours.onto_disk(&volume).is_err(), "it reaches past a range");
+        assert_eq!(IdMap::identity().onto_disk(&volume).unwrap().user(5), Some(905));
     }
 
     #[test]

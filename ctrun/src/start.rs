@@ -128,7 +128,7 @@ fn open_mounts(spec: &Spec) -> Result<Vec<Option<Opened>>, Failure> {
     for given in &spec.mounts {
         let volume =
             crate::spec::Given { value: given.value.volume.clone(), origin: given.origin.clone() };
-        match volume::open(&volume, spec.unprivileged(), given.value.recursive) {
+        match volume::open(spec, &volume, given.value.recursive) {
             Err(_) if given.value.optional => mounts.push(None),
             other => mounts.push(Some(other?)),
         }

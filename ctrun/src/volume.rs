@@ -42,6 +42,8 @@ enum Error {
          give its files to the container's users (chown) or use another file system"
     )]
     NoIdMap(String, ct_sys::Error),
+    #[error("idmap: {0}")]
+    IdMap(String),
     #[error(transparent)]
     Sys(#[from] ct_sys::Error),
 }
@@ -50,7 +52,7 @@ enum Error {
 pub fn open_root(spec: &Spec) -> Result<Opened, Failure> {
     // Files that belong to the container's root already (shifted on disk, as the reference keeps them) need no map.
     let shifted = spec.root.value.source.metadata().ok().map(|m| (m.uid(), m.gid()));
-    let mut opened = open(&spec.root, spec.unprivileged(), false)?;
+    let mut opened = open(spec, &spec.root, false)?;
     if spec.unprivileged() && shifted == Some(spec.root_ids()) {
         opened.map = Map::Not;
     }
@@ -58,11 +60,13 @@ pub fn open_root(spec: &Spec) -> Result<Opened, Failure> {
 }
 
 /// Opens the volume of a mount point.
-pub fn open(given: &Given<Volume>, unprivileged: bool, recursive: bool) -> Result<Opened, Failure> {
-    open_volume(&given.value, unprivileged, recursive).at_option(Step::Volumes, &given.origin)
+pub fn open(spec: &Spec, given: &Given<Volume>, recursive: bool) -> Result<Opened, Failure> {
+    let ids = spec.idmap.as_ref().map(|map| &map.value);
+    open_volume(&given.value, ids, recursive).at_option(Step::Volumes, &given.origin)
 }
 
-fn open_volume(volume: &Volume, unprivileged: bool, recursive: bool) -> Result<Opened, Error> {
+fn open_volume(volume: &Volume, ids: Option<&IdMap>, recursive: bool) -> Result<Opened, Error> {
+    let unprivileged = ids.is_some();
     let name = volume.source.display().to_string();
     let source = open_source(&volume.source)?;
     let kind = rustix::fs::fstat(&source).call(|| format!("fstat({name})"))?;
@@ -94,7 +98,10 @@ fn open_volume(volume: &Volume, unprivileged: bool, recursive: bool) -> Result<O
     let map = match &volume.idmap {
         VolumeIds::Container if unprivileged => Map::Container { recursive },
         VolumeIds::Container | VolumeIds::Passthrough => Map::Not,
-        VolumeIds::Own(map) => Map::Own(map.clone()),
+        VolumeIds::Own(map) => {
+            let container = ids.cloned().unwrap_or_else(IdMap::identity);
+            Map::Own(container.onto_disk(map).map_err(Error::IdMap)?)
+        }
     };
     Ok(Opened { mount, map })
 }

@@ -8,7 +8,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use ct_sys::clone::Clone;
@@ -152,17 +152,15 @@ impl Guest<'_> {
         if let Err(e) = self.set_up() {
             return e.to_string();
         }
-        let Some((program, arguments)) = self.args.command.split_first() else {
+        let Some(program) = self.args.command.first() else {
             return "no program is named".into();
         };
-        let mut command = Command::new(program);
-        command.args(arguments);
-        if !self.args.keep_env {
-            command.env_clear();
-            let pairs = self.record.environment.iter();
-            command.envs(pairs.filter_map(|pair| pair.split_once('=')));
+        let mut environment = self.record.environment.clone();
+        if self.args.keep_env {
+            environment = std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
         }
-        format!("cannot execute {program}: {}", command.exec())
+        let error = sys::execute(program, &self.args.command, &environment);
+        format!("cannot execute {program}: {error}")
     }
 
     fn set_up(&self) -> ct_sys::Result<()> {

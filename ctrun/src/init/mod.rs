@@ -6,8 +6,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 use ct_sys::mount::Mount;
 use ct_sys::{Call, clone, exec, keyring, pass, resolve, signal};
@@ -87,8 +85,8 @@ fn steps(plan: &Plan<'_>, socket: &OwnedFd) -> Result<(), Failure> {
         return Ok(());
     };
     check(Step::Privileges)?;
-    terminals.become_stdio(&root).at(Step::Terminals)?;
     drop(terminals);
+    Terminals::become_stdio(&root, spec).at(Step::Terminals)?;
     privileges::drop_all(spec, plan.keep, &filter)?;
     check(Step::Exec)?;
     Err(execute(spec))
@@ -140,7 +138,7 @@ fn open_root() -> ct_sys::Result<OwnedFd> {
 fn execute(spec: &Spec) -> Failure {
     let argv = &spec.init.value;
     let origin: &Origin = &spec.init.origin;
-    let Some((program, arguments)) = argv.split_first() else {
+    let Some(program) = argv.first() else {
         return Failure {
             step: Step::Exec,
             origin: Some(origin.clone()),
@@ -148,10 +146,7 @@ fn execute(spec: &Spec) -> Failure {
         };
     };
     let _ = exec::close_on_exec_from(3);
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear();
-    command.envs(spec.environment.iter().filter_map(|pair| pair.split_once('=')));
-    let error = command.exec();
+    let error = exec::execute(program, argv, &spec.environment);
     Failure { step: Step::Exec, origin: Some(origin.clone()), reason: explain(program, &error) }
 }
 

@@ -17,7 +17,6 @@ pub struct Terminals {
     pub devpts: OwnedFd,
     /// The console's master first, if there is a console; then those of the ttys.
     pub masters: Vec<OwnedFd>,
-    console: Option<OwnedFd>,
 }
 
 impl Terminals {
@@ -30,17 +29,14 @@ impl Terminals {
             .then(|| "dev/console".to_owned())
             .into_iter()
             .chain((1..=spec.ttys.value).map(|n| format!("dev/tty{n}")));
-        let (mut masters, mut console) = (Vec::new(), None);
+        let mut masters = Vec::new();
         for name in names {
             let master = pty::open_master(&devpts)?;
             let peer = pty::open_peer(&master)?;
             Mount::copy(&peer, false)?.named(&name).attach(open(&name, OFlags::PATH)?)?;
-            if masters.is_empty() && spec.console {
-                console = Some(peer);
-            }
             masters.push(master);
         }
-        Ok(Self { devpts, masters, console })
+        Ok(Self { devpts, masters })
     }
 
     /// The descriptors as they are sent.
@@ -51,20 +47,17 @@ impl Terminals {
     /// The same, received.
     pub fn from_fds(fds: Vec<OwnedFd>) -> Option<Self> {
         let mut fds = fds.into_iter();
-        Some(Self { devpts: fds.next()?, masters: fds.collect(), console: None })
+        Some(Self { devpts: fds.next()?, masters: fds.collect() })
     }
 
     /// Makes the console, or nothing where there is none, what this process reads from and writes to.
-    pub fn become_stdio(&self, root: &OwnedFd) -> Result<()> {
-        let null;
-        let terminal = if let Some(console) = &self.console {
-            console
-        } else {
-            null = resolve::open(root, Path::new("dev/null"), OFlags::RDWR, Links::Refuse)?;
-            &null
-        };
-        rustix::stdio::dup2_stdin(terminal).call(|| "dup2(stdin)".into())?;
-        rustix::stdio::dup2_stdout(terminal).call(|| "dup2(stdout)".into())?;
-        rustix::stdio::dup2_stderr(terminal).call(|| "dup2(stderr)".into())
+    pub fn become_stdio(root: &OwnedFd, spec: &Spec) -> Result<()> {
+        // By its name and not by the descriptor, so that the guest sees its standard input called /dev/console.
+        let name = if spec.console { "dev/console" } else { "dev/null" };
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let terminal = resolve::open(root, Path::new(name), flags, Links::Refuse)?;
+        rustix::stdio::dup2_stdin(&terminal).call(|| "dup2(stdin)".into())?;
+        rustix::stdio::dup2_stdout(&terminal).call(|| "dup2(stdout)".into())?;
+        rustix::stdio::dup2_stderr(&terminal).call(|| "dup2(stderr)".into())
     }
 }

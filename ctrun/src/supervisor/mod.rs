@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::{self, Ended, Reply};
 use crate::ctid::Ctid;
-use crate::failure::Failure;
+use crate::failure::{At, Failure, Step};
 use crate::record::{Record, RunDir};
 use crate::settings::Settings;
 use crate::spec::{Spec, from_config};
@@ -104,8 +104,12 @@ fn once(settings: &Settings, order: &Order, client: &mut Option<OwnedFd>) -> Res
     }
     let dir = RunDir::create(settings, order.id).map_err(|e| e.to_string())?;
     let mut record = new_record(order);
-    let (spec, running) = match begin(settings, order, &dir, &mut record) {
-        Ok(running) => running,
+    // From now on whoever asks something gets an answer, if only when the start is over.
+    let begun = control::serve(dir.path())
+        .at(Step::Namespaces)
+        .and_then(|listener| Ok((listener, begin(settings, order, &dir, &mut record)?)));
+    let (listener, (spec, running)) = match begun {
+        Ok(begun) => begun,
         Err(failure) => {
             let mut message = failure.message(&order.config);
             for error in give_up(&record, dir) {
@@ -117,13 +121,7 @@ fn once(settings: &Settings, order: &Order, client: &mut Option<OwnedFd>) -> Res
     };
     let log = settings.log.join(format!("{}.console.log", order.id));
     let console = Console::new(running.terminals, spec.console, log);
-    let mut server = match control::serve(dir.path()) {
-        Ok(listener) => serve::Server::new(listener, running.init, console),
-        Err(e) => {
-            give_up(&running.record, dir);
-            return Err(e.to_string());
-        }
-    };
+    let mut server = serve::Server::new(listener, running.init, console);
     report_start(&mut server, client, order.foreground);
     let ended = server.until_end();
     let errors = teardown::take_apart(&running.record, None);

@@ -1,8 +1,45 @@
 //! Being executed, and executing.
 
+use std::convert::Infallible;
+use std::ffi::CString;
 use std::io;
 
 use crate::{Error, Result};
+
+/// Executes `program` with `arguments` (the first is the program's name) and `environment` (`NAME=value`). Comes back only
+/// to say why not.
+///
+/// A program without a slash is looked for along the PATH of the new environment. Unlike execvp(3), what is no program
+/// is not given to a shell.
+pub fn execute(program: &str, arguments: &[String], environment: &[String]) -> io::Error {
+    let path = environment.iter().rev().find_map(|pair| pair.strip_prefix("PATH="));
+    let candidates: Vec<String> = if program.contains('/') {
+        vec![program.to_owned()]
+    } else {
+        let path = path.unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        path.split(':').map(|dir| format!("{dir}/{program}")).collect()
+    };
+    let mut reason = io::Error::from_raw_os_error(libc::ENOENT);
+    for candidate in candidates {
+        match try_execute(&candidate, arguments, environment) {
+            Err(e) if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) => {}
+            Err(e) => reason = e,
+            Ok(never) => match never {},
+        }
+    }
+    reason
+}
+
+fn try_execute(
+    program: &str,
+    arguments: &[String],
+    environment: &[String],
+) -> io::Result<Infallible> {
+    let c = |text: &String| CString::new(text.as_bytes());
+    let arguments: Vec<CString> = arguments.iter().map(c).collect::<Result<_, _>>()?;
+    let environment: Vec<CString> = environment.iter().map(c).collect::<Result<_, _>>()?;
+    Ok(nix::unistd::execve(&CString::new(program)?, &arguments, &environment)?)
+}
 
 /// Marks every descriptor above the standard three to be closed by the next execve (Linux 5.11).
 pub fn close_on_exec_from(first: u32) -> Result<()> {
