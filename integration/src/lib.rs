@@ -1,6 +1,7 @@
 //! What the tests and benchmarks that need root share.
 
 pub mod mounted;
+pub mod saving;
 pub mod tools;
 
 use std::path::PathBuf;

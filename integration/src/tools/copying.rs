@@ -11,7 +11,7 @@ git init --quiet --initial-branch old; git config user.name t; git config user.e
 commit() { git update-index --add --cacheinfo "100644,$(git hash-object -w "$2"),$N"; git commit --quiet -m "$1"; }
 commit old "$OLD"; git branch new
 git symbolic-ref HEAD refs/heads/new; commit new "$NEW"
-git symbolic-ref HEAD refs/heads/old; git read-tree old; git update-index --quiet --refresh
+git symbolic-ref HEAD refs/heads/old; git read-tree old; git update-index -q --refresh
 "#,
             $script
         )

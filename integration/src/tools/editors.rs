@@ -46,11 +46,13 @@ pub(super) const TOOLS: &[Tool] = &[
         "emacs precious",
         &["emacs"],
         emacs!("(setq file-precious-flag t make-backup-files nil)"),
-    ),
+    )
+    // When it cannot be renamed, emacs leaves its new file.
+    .leaves(&["tmp*"]),
     Tool::script(
         "augtool",
         &["augtool"],
-        r#"printf 'set /files%s/%s "%s"\nsave\n' "$F" "$AT" "$LINE" |
+        r#"printf 'set "/files%s/*[. =~ regexp(\"memory: .*\")]" "%s"\nsave\n' "$F" "$LINE" |
 augtool --noautoload --transform "Simplelines.lns incl $F""#,
     ),
     Tool::script("crudini", &["crudini"], r#"crudini --set "$F" '' memory "${LINE#*: }""#)
@@ -63,7 +65,7 @@ augtool --noautoload --transform "Simplelines.lns incl $F""#,
     .edit(Edit::Value),
     Tool::script(
         "configobj",
-        &["/usr/bin/python3", "/usr/lib/python3/dist-packages/configobj.py"],
+        &["/usr/bin/python3", "/usr/lib/python3/dist-packages/configobj"],
         r#"/usr/bin/python3 -c '
 import configobj, os
 config = configobj.ConfigObj(os.environ["F"])

@@ -41,10 +41,10 @@ impl Program {
         let perform = |steps: &[Step]| -> io::Result<()> {
             for step in steps {
                 match step {
-                    Step::Key(key) => screen.press(key)?,
-                    Step::Type(text) => screen.enter(text)?,
-                    Step::Line => screen.enter(&job.texts.line)?,
-                    Step::See(text) => drop(screen.wait(&[text])?),
+                    Key(key) => screen.press(key)?,
+                    Type(text) => screen.enter(text)?,
+                    Line => screen.enter(&job.texts.line)?,
+                    See(text) => drop(screen.wait(&[text])?),
                 }
             }
             Ok(())
@@ -53,12 +53,12 @@ impl Program {
         screen.wait(&[job.texts.line.as_str()])?;
         perform(self.save)?;
         let said = screen.wait(&[self.saved, self.refused].concat())?;
+        let told = self.refused.iter().any(|text| said.contains(text));
         if screen.status().is_none() {
-            let refused = self.refused.iter().any(|text| said.contains(text));
-            perform(if refused { self.give_up } else { self.leave })?;
+            perform(if told { self.give_up } else { self.leave })?;
         }
         screen.wait_end()?;
-        Ok(Outcome { status: None, said })
+        Ok(Outcome { status: None, said, told })
     }
 }
 
@@ -104,11 +104,12 @@ const EMACS: Program = Program {
 const MCEDIT: Program = Program {
     command: r#"mcedit "$F""#,
     edit: &[Key("Down"), Key("Down"), Key("Down"), Key("Down"), Key("C-y"), Line, Key("Enter")],
-    save: &[Key("F2"), See("Confirm save file"), Key("Enter"), See("[---")],
-    saved: &["[----"],
-    refused: &["Cannot save", "Error"],
+    save: &[Key("F2"), See("Confirm save file"), Key("Enter")],
+    saved: &["[----]"],
+    // What it does instead of saying why.
+    refused: &["Save As"],
     leave: &[Key("F10")],
-    give_up: &[Key("Enter"), Key("F10"), See("was modified"), Type("n")],
+    give_up: &[Key("F10"), See("[-M--]"), Key("F10"), See("was modified"), Type("n")],
 };
 const JOE: Program = Program {
     command: r#"joe "$F""#,
@@ -125,9 +126,12 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool::new("vim in a terminal, :wq", &["tmux", "vim"], Act::Terminal(&VIM_WQ)),
     Tool::new("nano ^O ^X", &["tmux", "nano"], Act::Terminal(&NANO)),
     Tool::new("nano -B", &["tmux", "nano"], Act::Terminal(&NANO_B)).leaves(&["N~"]),
-    Tool::new("emacs -nw C-x C-s", &["tmux", "emacs"], Act::Terminal(&EMACS)).leaves(&["N~"]),
-    Tool::new("mcedit F2", &["tmux", "mcedit"], Act::Terminal(&MCEDIT)),
+    // What emacs saves by itself stays when the text is given up.
+    Tool::new("emacs -nw C-x C-s", &["tmux", "emacs"], Act::Terminal(&EMACS))
+        .leaves(&["N~", "#N#"]),
+    Tool::new("mcedit F2", &["tmux", "mcedit"], Act::Terminal(&MCEDIT)).in_parts(),
     Tool::new("joe ^KX", &["tmux", "joe"], Act::Terminal(&JOE))
         .tells(Tells::Writing)
+        .in_parts()
         .leaves(&["N~"]),
 ];

@@ -30,7 +30,7 @@ if (!$error && !rename($tmp, $ENV{F})) { $error = "rename: $!\n" }
 if ($error) { unlink $tmp; die $error }'"#;
 
 const PERL: &str = r#"perl -e 'local $/; open(my $in, "<", $ENV{NEW}) or die;
-open(my $out, ">", $ENV{F}); print $out <$in>; close($out)'"#;
+open(my $out, ">", $ENV{F}); print {$out} <$in>; close($out)'"#;
 
 const GO: &str = r#"cat > "$W/main.go" <<'EOF'
 package main

@@ -90,7 +90,7 @@ enum Act {
     /// By a script for bash, with the variables of [`Job::variables`].
     Script(&'static str),
     /// By this program itself.
-    Here(fn(&Job) -> io::Result<()>),
+    Here(fn(&Job<'_>) -> io::Result<()>),
     /// In a terminal.
     Terminal(&'static interactive::Program),
 }
@@ -227,14 +227,11 @@ impl Tool {
                 command.args(["--norc", "-c", script]).stdin(Stdio::null());
                 let output = command.envs(job.variables()).output()?;
                 let said = [output.stdout, output.stderr].concat();
-                Ok(Outcome {
-                    status: output.status.code(),
-                    said: String::from_utf8_lossy(&said).into_owned(),
-                })
+                Ok(Outcome::new(output.status.code(), &String::from_utf8_lossy(&said)))
             }
             Act::Here(act) => Ok(match act(&job) {
-                Ok(()) => Outcome { status: Some(0), said: String::new() },
-                Err(error) => Outcome { status: Some(1), said: error.to_string() },
+                Ok(()) => Outcome::new(Some(0), ""),
+                Err(error) => Outcome::new(Some(1), &error.to_string()),
             }),
             Act::Terminal(program) => program.run(&job),
         }
@@ -294,14 +291,15 @@ pub struct Outcome {
     pub status: Option<i32>,
     /// What it said, or what its screen showed.
     pub said: String,
+    /// Whether the person was told of an error.
+    pub told: bool,
 }
 
 impl Outcome {
-    /// Whether the person was told of an error.
-    pub fn told(&self) -> bool {
-        let said = self.said.to_lowercase();
-        self.status.is_some_and(|status| status != 0)
-            || MESSAGES.iter().any(|message| said.contains(message))
+    fn new(status: Option<i32>, said: &str) -> Self {
+        let text = said.to_lowercase();
+        let told = status != Some(0) || MESSAGES.iter().any(|message| text.contains(message));
+        Self { status, said: said.to_owned(), told }
     }
 }
 

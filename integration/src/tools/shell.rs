@@ -3,15 +3,22 @@
 use super::{Edit, Tells, Tool};
 
 pub(super) const TOOLS: &[Tool] = &[
-    Tool::script("bash echo >", &[], r#"echo "$(<"$NEW")" > "$F""#).tells(Tells::Writing).creates(),
+    Tool::script("bash echo >", &[], r#"echo "$(<"$NEW")" > "$F""#)
+        .tells(Tells::Writing)
+        .in_parts()
+        .creates(),
     Tool::script("bash echo >>", &[], r#"echo "$LINE" >> "$F""#)
         .edit(Edit::Append)
         .tells(Tells::Writing),
     Tool::script("dash echo >", &["dash"], r#"dash -c 'echo "$(cat "$NEW")" > "$F"'"#)
         .tells(Tells::Writing)
         .creates(),
+    Tool::script("bash exec 7>", &[], r#"exec 7> "$F"; echo "$(<"$NEW")" >&7; exec 7>&-"#)
+        .tells(Tells::Writing)
+        .in_parts()
+        .creates(),
     Tool::script(
-        "bash exec 7>",
+        "bash exec 7>, line by line",
         &[],
         r#"exec 7> "$F"; while read -r line; do echo "$line" >&7; done < "$NEW"; exec 7>&-"#,
     )
@@ -20,10 +27,11 @@ pub(super) const TOOLS: &[Tool] = &[
     Tool::script(
         "bash {ok; /bin/echo} >",
         &[],
-        // The last command is not the shell's own: it writes and closes, and looks at both.
-        r#"{ head -n $((AT - 1)) "$NEW"; /bin/echo "$(tail -n +"$AT" "$NEW")"; } > "$F""#,
+        r#"{ echo "$(head -n 3 "$NEW")"; /bin/echo "$(tail -n +4 "$NEW")"; } > "$F""#,
     )
     .creates(),
+    Tool::script("bash {head; tail} >", &[], r#"{ head -n 3 "$NEW"; tail -n +4 "$NEW"; } > "$F""#)
+        .creates(),
     Tool::script("bash : >", &[], r#": > "$F""#).edit(Edit::Empty).tells(Tells::Never),
     Tool::script("cat >", &[], r#"cat "$NEW" > "$F""#).creates(),
     Tool::script("cat <<EOF >", &[], "cat <<EOF > \"$F\"\n$(<\"$NEW\")\nEOF\n").creates(),
