@@ -96,7 +96,7 @@ impl Fs {
     /// `.rejected` is there once something was.
     fn shows(&self, name: &str) -> bool {
         name != ".rejected"
-            || matches!(self.attr_at(0, &TreePath::root().join(name).unwrap_or_default()), Ok(_))
+            || self.attr_at(0, &TreePath::root().join(name).unwrap_or_default()).is_ok()
     }
 
     /// The attributes of an entry, which the kernel knows from here on; `None` if it is gone meanwhile.

@@ -12,6 +12,9 @@ use pvefs_store::TreePath;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// What the store says of a file, and its text.
+pub(crate) type Stored = (pvefs_store::Entry, Arc<[u8]>);
+
 /// The thread of ours whose opening of a file only wakes watchers; 0 if there is none.
 static NUDGER: AtomicU32 = AtomicU32::new(0);
 
@@ -91,17 +94,11 @@ impl Fs {
     }
 
     /// What the store has at `path`.
-    pub(crate) fn stored_text(
-        &self,
-        path: &TreePath,
-    ) -> Result<(pvefs_store::Entry, Arc<[u8]>), FsError> {
+    pub(crate) fn stored_text(&self, path: &TreePath) -> Result<Stored, FsError> {
         self.read_stored(path)?.ok_or_else(|| FsError::NotFound(path.to_string()))
     }
 
-    pub(crate) fn read_stored(
-        &self,
-        path: &TreePath,
-    ) -> Result<Option<(pvefs_store::Entry, Arc<[u8]>)>, FsError> {
+    pub(crate) fn read_stored(&self, path: &TreePath) -> Result<Option<Stored>, FsError> {
         let Some(entry) = self.stat(path)? else { return Ok(None) };
         if let Some(text) = self.texts.lock().get(path, entry.modified) {
             return Ok(Some((entry, text)));

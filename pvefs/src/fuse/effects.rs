@@ -89,7 +89,7 @@ impl Worker {
             }
             // Unlike inval_entry, this wakes watchers with IN_DELETE.
             Effect::Gone(parent, ino, name) => {
-                self.tell(|kernel| kernel.delete(INodeNo(parent), INodeNo(ino), OsStr::new(&name)))
+                self.tell(|kernel| kernel.delete(INodeNo(parent), INodeNo(ino), OsStr::new(&name)));
             }
             Effect::Nudge(path) => {
                 let _ = self.nudge.send(path);

@@ -16,10 +16,12 @@ mod convert;
 pub mod effects;
 pub mod mount;
 mod operations;
+mod pool;
 mod trap;
 
-use crate::fs::{Fs, Listing};
-use fuser::Notifier;
+use crate::fs::{Fs, Ino, Listing};
+use crate::fuse::pool::Pool;
+use fuser::{INodeNo, Notifier};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -27,14 +29,15 @@ use std::sync::{Arc, OnceLock};
 
 pub use trap::Trap;
 
-/// Event loop threads. A commit blocks one until it is on disk, so there are more than processors.
-pub const THREADS: usize = 16;
+/// Event loop threads. What waits for the disk is done by the [`pool`].
+pub const THREADS: usize = 2;
 
 /// Answers the kernel's requests from an [`Fs`].
 #[derive(Debug)]
 pub struct Adapter {
     fs: Arc<Fs>,
-    notifier: Arc<OnceLock<Notifier>>,
+    kernel: Kernel,
+    pool: Pool,
     listings: RwLock<HashMap<u64, Arc<Mutex<Listing>>>>,
     next_listing: AtomicU64,
     trap: Trap,
@@ -43,6 +46,28 @@ pub struct Adapter {
 impl Adapter {
     /// An adapter for `fs`. The notifier can be set once the session exists.
     pub fn new(fs: Arc<Fs>, notifier: Arc<OnceLock<Notifier>>, trap: Trap) -> Self {
-        Self { fs, notifier, listings: RwLock::default(), next_listing: AtomicU64::new(1), trap }
+        Self {
+            fs,
+            kernel: Kernel(notifier),
+            pool: Pool::new(),
+            listings: RwLock::default(),
+            next_listing: AtomicU64::new(1),
+            trap,
+        }
+    }
+}
+
+/// The way to tell the kernel something from within a request.
+#[derive(Clone, Debug)]
+struct Kernel(Arc<OnceLock<Notifier>>);
+
+impl Kernel {
+    /// What it knows of the attributes of `ino` is old: it must ask again. That takes no lock of the kernel's.
+    fn forget_attr(&self, ino: Ino) {
+        if let Some(notifier) = self.0.get()
+            && let Err(error) = notifier.inval_inode(INodeNo(ino), -1, 0)
+        {
+            tracing::debug!("telling that inode {ino} changed: {error}");
+        }
     }
 }

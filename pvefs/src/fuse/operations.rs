@@ -1,8 +1,8 @@
 //! One method for each request.
 
-use crate::fs::{FileKind, FsError, Ino, RenameMode};
-use crate::fuse::Adapter;
+use crate::fs::{FileKind, Fs, FsError, Ino, RenameMode};
 use crate::fuse::convert::{LONG, attr, caller, errno, kind, lifetime, open_mode, time};
+use crate::fuse::{Adapter, Kernel};
 use fuser::{
     BsdFileFlags, Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
     KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
@@ -22,34 +22,39 @@ const GENERATION: Generation = Generation(0);
 /// The longest write in one request: the longest file.
 const MAX_WRITE: u32 = 1 << 20;
 
+fn reply_empty(result: Result<(), FsError>, reply: ReplyEmpty) {
+    match result {
+        Ok(()) => reply.ok(),
+        Err(error) => reply.error(errno(&error)),
+    }
+}
+
+fn open_flags(writes: bool) -> FopenFlags {
+    let flags = FopenFlags::FOPEN_DIRECT_IO;
+    // A reader has nothing to flush: its close costs no round trip (5.16).
+    if writes { flags } else { flags | FopenFlags::FOPEN_NOFLUSH }
+}
+
 impl Adapter {
-    fn reply_empty(result: Result<(), FsError>, reply: ReplyEmpty) {
-        match result {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(errno(&error)),
-        }
+    /// Does what may wait for the disk where it holds up nobody else.
+    fn later(&self, job: impl FnOnce(&Fs, &Kernel) + Send + 'static) {
+        let (fs, kernel) = (self.fs.clone(), self.kernel.clone());
+        self.pool.run(move || job(&fs, &kernel));
     }
 
-    /// A commit changed an inode's size: the kernel must ask again before the caller goes on. That takes no lock.
-    fn reply_committed(&self, result: Result<Option<Ino>, FsError>, reply: ReplyEmpty) {
-        if let Ok(Some(ino)) = &result {
-            self.forget_attr(*ino);
-        }
-        Self::reply_empty(result.map(drop), reply);
-    }
-
-    fn forget_attr(&self, ino: Ino) {
-        if let Some(notifier) = self.notifier.get()
-            && let Err(error) = notifier.inval_inode(INodeNo(ino), -1, 0)
-        {
-            tracing::debug!("telling that inode {ino} changed: {error}");
-        }
-    }
-
-    fn open_flags(writes: bool) -> FopenFlags {
-        let flags = FopenFlags::FOPEN_DIRECT_IO;
-        // A reader has nothing to flush: its close costs no round trip (5.16).
-        if writes { flags } else { flags | FopenFlags::FOPEN_NOFLUSH }
+    /// Commits a handle. If that changed the file's size, the kernel must ask for it before the caller goes on.
+    fn commit(
+        &self,
+        commit: impl FnOnce(&Fs) -> Result<Option<Ino>, FsError> + Send + 'static,
+        reply: ReplyEmpty,
+    ) {
+        self.later(move |fs, kernel| {
+            let result = commit(fs);
+            if let Ok(Some(ino)) = &result {
+                kernel.forget_attr(*ino);
+            }
+            reply_empty(result.map(drop), reply);
+        });
     }
 }
 
@@ -114,11 +119,11 @@ impl Filesystem for Adapter {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        let fh = fh.map(|fh| fh.0);
-        match self.fs.setattr(ino.0, fh, size, mtime.map(time), caller(request)) {
+        let (fh, mtime, caller) = (fh.map(|fh| fh.0), mtime.map(time), caller(request));
+        self.later(move |fs, _| match fs.setattr(ino.0, fh, size, mtime, caller) {
             Ok(found) => reply.attr(&lifetime(&found), &attr(&found)),
             Err(error) => reply.error(errno(&error)),
-        }
+        });
     }
 
     fn readlink(&self, _request: &Request, ino: INodeNo, reply: ReplyData) {
@@ -150,18 +155,21 @@ impl Filesystem for Adapter {
         _umask: u32,
         reply: ReplyEntry,
     ) {
-        match self.fs.mkdir(parent.0, name.as_bytes(), caller(request)) {
+        let (name, caller) = (name.to_owned(), caller(request));
+        self.later(move |fs, _| match fs.mkdir(parent.0, name.as_bytes(), caller) {
             Ok(made) => reply.entry(&LONG, &attr(&made), GENERATION),
             Err(error) => reply.error(errno(&error)),
-        }
+        });
     }
 
     fn unlink(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        Self::reply_empty(self.fs.unlink(parent.0, name.as_bytes(), caller(request)), reply);
+        let (name, caller) = (name.to_owned(), caller(request));
+        self.later(move |fs, _| reply_empty(fs.unlink(parent.0, name.as_bytes(), caller), reply));
     }
 
     fn rmdir(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEmpty) {
-        Self::reply_empty(self.fs.rmdir(parent.0, name.as_bytes(), caller(request)), reply);
+        let (name, caller) = (name.to_owned(), caller(request));
+        self.later(move |fs, _| reply_empty(fs.rmdir(parent.0, name.as_bytes(), caller), reply));
     }
 
     /// emacs tries a link as its lock and takes a file when that is not permitted.
@@ -195,15 +203,17 @@ impl Filesystem for Adapter {
         } else {
             return reply.error(Errno::EINVAL);
         };
-        let (from, to) = ((parent.0, name.as_bytes()), (newparent.0, newname.as_bytes()));
-        let result = self.fs.rename(from, to, mode, caller(request));
-        if result.is_ok()
-            && let Ok(name) = std::str::from_utf8(to.1)
-            && let Some(ino) = self.fs.ino_of(to.0, name)
-        {
-            self.forget_attr(ino);
-        }
-        Self::reply_empty(result, reply);
+        let (name, newname, caller) = (name.to_owned(), newname.to_owned(), caller(request));
+        self.later(move |fs, kernel| {
+            let (from, to) = ((parent.0, name.as_bytes()), (newparent.0, newname.as_bytes()));
+            let result = fs.rename(from, to, mode, caller);
+            if result.is_ok()
+                && let Some(ino) = newname.to_str().and_then(|name| fs.ino_of(to.0, name))
+            {
+                kernel.forget_attr(ino);
+            }
+            reply_empty(result, reply);
+        });
     }
 
     fn link(
@@ -219,7 +229,7 @@ impl Filesystem for Adapter {
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         match self.fs.open(ino.0, open_mode(flags), caller(request)) {
-            Ok(opened) => reply.opened(FileHandle(opened.fh), Self::open_flags(opened.writes)),
+            Ok(opened) => reply.opened(FileHandle(opened.fh), open_flags(opened.writes)),
             Err(error) => reply.error(errno(&error)),
         }
     }
@@ -267,7 +277,7 @@ impl Filesystem for Adapter {
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        self.reply_committed(self.fs.flush(fh.0), reply);
+        self.commit(move |fs| fs.flush(fh.0), reply);
     }
 
     fn release(
@@ -275,15 +285,21 @@ impl Filesystem for Adapter {
         _request: &Request,
         ino: INodeNo,
         fh: FileHandle,
-        _flags: OpenFlags,
+        flags: OpenFlags,
         _lock_owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        if self.fs.release(fh.0) {
-            self.forget_attr(ino.0);
+        if !open_mode(flags).write {
+            self.fs.release(fh.0);
+            return reply.ok();
         }
-        reply.ok();
+        self.later(move |fs, kernel| {
+            if fs.release(fh.0) {
+                kernel.forget_attr(ino.0);
+            }
+            reply.ok();
+        });
     }
 
     fn fsync(
@@ -294,7 +310,7 @@ impl Filesystem for Adapter {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        self.reply_committed(self.fs.fsync(fh.0), reply);
+        self.commit(move |fs| fs.fsync(fh.0), reply);
     }
 
     fn opendir(&self, _request: &Request, ino: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
@@ -395,7 +411,7 @@ impl Filesystem for Adapter {
         _datasync: bool,
         reply: ReplyEmpty,
     ) {
-        Self::reply_empty(self.fs.fsyncdir(ino.0), reply);
+        self.later(move |fs, _| reply_empty(fs.fsyncdir(ino.0), reply));
     }
 
     fn statfs(&self, _request: &Request, _ino: INodeNo, reply: ReplyStatfs) {
@@ -447,16 +463,17 @@ impl Filesystem for Adapter {
         flags: i32,
         reply: ReplyCreate,
     ) {
+        let (name, caller) = (name.to_owned(), caller(request));
         let mode = open_mode(OpenFlags(flags));
-        match self.fs.create(parent.0, name.as_bytes(), mode, caller(request)) {
+        self.later(move |fs, _| match fs.create(parent.0, name.as_bytes(), mode, caller) {
             Ok((made, opened)) => reply.created(
                 &lifetime(&made),
                 &attr(&made),
                 GENERATION,
                 FileHandle(opened.fh),
-                Self::open_flags(opened.writes),
+                open_flags(opened.writes),
             ),
             Err(error) => reply.error(errno(&error)),
-        }
+        });
     }
 }

@@ -30,9 +30,9 @@ const LINGER: Duration = Duration::from_millis(500);
 /// Serves until a signal to stop.
 pub(super) fn run(settings: &Settings, judge: Arc<dyn Judge>) -> Result<(), ServeError> {
     // A handler that panics leaves a mount on which everything hangs. A dead worker is replaced within a moment.
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        report(info);
+    // No backtrace: to look its names up can take longer than the mount may be away.
+    std::panic::set_hook(Box::new(|info| {
+        eprintln!("{info}");
         std::process::abort();
     }));
     // Without the monitor nobody would restart or stop this.
@@ -53,7 +53,7 @@ fn serve(settings: &Settings, judge: Arc<dyn Judge>, signals: SigSet) -> Result<
     let (fs, effects) = open(settings, judge)?;
     let (device, mut mounted) = Detached::new(&settings.store.display().to_string())?.split()?;
     let notifier = Arc::new(OnceLock::new());
-    let session = session(fs.clone(), notifier.clone(), device, settings.threads)?;
+    let session = session(fs.clone(), &notifier, device, settings.threads)?;
     let root = duplicate(&mounted)?;
     let poke_at = PokeAt(settings.poke.clone());
     effects::start(fs.clone(), effects, notifier, root, poke_at)
@@ -107,7 +107,7 @@ fn open(
 
 fn session(
     fs: Arc<Fs>,
-    notifier: Arc<OnceLock<Notifier>>,
+    notifier: &Arc<OnceLock<Notifier>>,
     device: OwnedFd,
     threads: usize,
 ) -> Result<Session<Adapter>, ServeError> {
