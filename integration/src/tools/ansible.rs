@@ -1,6 +1,6 @@
 //! Ansible's modules that write files.
 
-use super::Tool;
+use super::{Edit, Tool};
 
 const NEEDS: &[&str] = &["ansible"];
 
@@ -30,7 +30,8 @@ pub(super) const TOOLS: &[Tool] = &[
             "lineinfile",
             r#"'{"path": "'"$F"'", "regexp": "^memory:", "line": "'"$LINE"'"}'"#
         ),
-    ),
+    )
+    .edit(Edit::Change),
     Tool::script(
         "ansible template",
         NEEDS,

@@ -25,31 +25,32 @@ macro_rules! emacs {
     };
 }
 
+/// A tool that changes the line where it stands.
+const fn edit(name: &'static str, programs: &'static [&'static str], script: &'static str) -> Tool {
+    Tool::script(name, programs, script).edit(Edit::Change)
+}
+
 pub(super) const TOOLS: &[Tool] = &[
-    Tool::script("sed -i", &[], r#"sed -i "s#^memory: .*#$LINE#" "$F""#),
-    Tool::script("sed -i.bak", &[], r#"sed -i.bak "s#^memory: .*#$LINE#" "$F""#).leaves(&["N.bak"]),
-    Tool::script("perl -pi -e", &["perl"], r#"perl -pi -e 's/^memory: .*/$ENV{LINE}/' "$F""#),
-    Tool::script("perl -i.bak", &["perl"], r#"perl -i.bak -pe 's/^memory: .*/$ENV{LINE}/' "$F""#)
+    edit("sed -i", &[], r#"sed -i "s#^memory: .*#$LINE#" "$F""#),
+    edit("sed -i.bak", &[], r#"sed -i.bak "s#^memory: .*#$LINE#" "$F""#).leaves(&["N.bak"]),
+    edit("perl -pi -e", &["perl"], r#"perl -pi -e 's/^memory: .*/$ENV{LINE}/' "$F""#),
+    edit("perl -i.bak", &["perl"], r#"perl -i.bak -pe 's/^memory: .*/$ENV{LINE}/' "$F""#)
         .leaves(&["N.bak"]),
-    Tool::script("vim -es", &["vim"], vim!("vim", "set nobackup")),
-    Tool::script("vim -es backupcopy=yes", &["vim"], vim!("vim", "set backupcopy=yes")),
-    Tool::script("vim -es backupcopy=no", &["vim"], vim!("vim", "set backupcopy=no")),
-    Tool::script("vim -es backupcopy=auto", &["vim"], vim!("vim", "set backup backupcopy=auto"))
+    edit("vim -es", &["vim"], vim!("vim", "set nobackup")),
+    edit("vim -es backupcopy=yes", &["vim"], vim!("vim", "set backupcopy=yes")),
+    edit("vim -es backupcopy=no", &["vim"], vim!("vim", "set backupcopy=no")),
+    edit("vim -es backupcopy=auto", &["vim"], vim!("vim", "set backup backupcopy=auto"))
         .leaves(&["N~"]),
-    Tool::script("vim -es nowritebackup", &["vim"], vim!("vim", "set nowritebackup")),
-    Tool::script("vim.tiny -es", &["vim.tiny"], vim!("vim.tiny", "set nobackup")),
-    Tool::script("ed", &["ed"], r#"printf 'H\n%sc\n%s\n.\nw\nq\n' "$AT" "$LINE" | ed -s "$F""#),
-    Tool::script("emacs batch", &["emacs"], emacs!("")).leaves(&["N~"]),
-    Tool::script("emacs backup-by-copying", &["emacs"], emacs!("(setq backup-by-copying t)"))
+    edit("vim -es nowritebackup", &["vim"], vim!("vim", "set nowritebackup")),
+    edit("vim.tiny -es", &["vim.tiny"], vim!("vim.tiny", "set nobackup")),
+    edit("ed", &["ed"], r#"printf 'H\n%sc\n%s\n.\nw\nq\n' "$AT" "$LINE" | ed -s "$F""#),
+    edit("emacs batch", &["emacs"], emacs!("")).leaves(&["N~"]),
+    edit("emacs backup-by-copying", &["emacs"], emacs!("(setq backup-by-copying t)"))
         .leaves(&["N~"]),
-    Tool::script(
-        "emacs precious",
-        &["emacs"],
-        emacs!("(setq file-precious-flag t make-backup-files nil)"),
-    )
-    // When it cannot be renamed, emacs leaves its new file.
-    .leaves(&["tmp*"]),
-    Tool::script(
+    edit("emacs precious", &["emacs"], emacs!("(setq file-precious-flag t make-backup-files nil)"))
+        // When it cannot be renamed, emacs leaves its new file.
+        .leaves(&["tmp*"]),
+    edit(
         "augtool",
         &["augtool"],
         r#"printf 'set "/files%s/*[. =~ regexp(\"memory: .*\")]" "%s"\nsave\n' "$F" "$LINE" |

@@ -59,6 +59,8 @@ pub enum Text {
 /// What a tool makes of the old text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
+    /// The new text is written, whatever the old one was.
+    Whole,
     /// One line is another, somewhere in the middle.
     Change,
     /// One value is another.
@@ -118,7 +120,7 @@ impl Tool {
     const fn new(name: &'static str, programs: &'static [&'static str], act: Act) -> Self {
         Self {
             name,
-            edit: Edit::Change,
+            edit: Edit::Whole,
             tells: Tells::Always,
             creates: false,
             leaves: &[],
@@ -174,7 +176,7 @@ impl Tool {
     /// Whether it can be tried with such a text.
     pub fn can(&self, text: Text) -> bool {
         match self.edit {
-            Edit::Change | Edit::Append => true,
+            Edit::Whole | Edit::Change | Edit::Append => true,
             Edit::Value | Edit::Cut | Edit::ChangeIni => text != Text::BadWhole,
             Edit::Empty => text == Text::BadLine,
         }
@@ -198,7 +200,7 @@ impl Tool {
             lines.map(|line| format!("{line}\n")).collect()
         };
         let new = match self.edit {
-            Edit::Change | Edit::Value => changed(CHANGED),
+            Edit::Whole | Edit::Change | Edit::Value => changed(CHANGED),
             Edit::ChangeIni => changed(2),
             Edit::Append => format!("{old}{line}\n"),
             Edit::Cut if text == Text::Good => {
