@@ -21,10 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const START: Duration = Duration::from_secs(60);
 /// How long one may take to stop when it is asked to.
 const STOP: Duration = Duration::from_secs(10);
-/// A worker that lived that long was no quick death.
-const STABLE: Duration = Duration::from_secs(60);
-/// Quick deaths in a row after which no other worker is started.
-const QUICK_DEATHS: u32 = 8;
+/// Workers in a row that died before they were ready, after which no other is started.
+const FALSE_STARTS: u32 = 8;
+/// Deaths in a row after which there is a pause before each restart, and the life that ends such a row.
+const DEATHS: u32 = 20;
+const STABLE: Duration = Duration::from_secs(10);
+/// That pause: a worker that dies at each request must not take a processor for itself.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What happens to a worker.
 #[derive(Debug)]
@@ -53,40 +56,44 @@ pub(super) fn run(settings: &Settings, detached: bool) -> Result<(), ServeError>
     let signals = stop_signals();
     signals.thread_block().map_err(|error| system("block signals", error))?;
     let stop = signal_thread(signals)?;
-    let mut quick_deaths = 0;
-    let mut was_ready = false;
+    let (mut false_starts, mut deaths) = (0, 0);
+    let mut announced = false;
     loop {
         let started = Instant::now();
         let mut worker = Worker::start()?;
-        match worker.watch(&stop, detached, &mut was_ready) {
+        let (end, ready) = worker.watch(&stop, detached && !announced);
+        announced |= ready;
+        match end {
             End::Stopped => return Ok(()),
-            End::Failed(reason) if !was_ready => {
+            End::Failed(reason) if !announced => {
                 if detached {
                     println!("failed {reason}");
                 }
                 return Err(ServeError::Worker(reason));
             }
             End::Failed(reason) | End::Died(reason) => {
-                tracing::error!(
-                    "{}: the worker {reason}; starting another",
-                    settings.root.display()
-                );
+                let root = settings.root.display();
+                tracing::error!("{root}: the worker {reason}; starting another");
             }
         }
         if let Err(error) = mount::clear_dead(&settings.root) {
             tracing::error!("{error}");
         }
-        quick_deaths = if started.elapsed() < STABLE { quick_deaths + 1 } else { 0 };
-        if quick_deaths >= QUICK_DEATHS {
-            if detached && !was_ready {
+        false_starts = if ready { 0 } else { false_starts + 1 };
+        deaths = if started.elapsed() < STABLE { deaths + 1 } else { 0 };
+        if false_starts >= FALSE_STARTS {
+            if detached && !announced {
                 println!("failed the worker dies again and again");
             }
-            return Err(ServeError::Unstable(quick_deaths));
+            return Err(ServeError::Unstable(false_starts));
         }
-        // The first three at once: one panic, or a kill, must not be felt.
-        if quick_deaths > 3
-            && stop.recv_timeout(Duration::from_millis(100 << (quick_deaths - 3))).is_ok()
-        {
+        // The first ones at once: one panic, or a kill, must not be felt.
+        let pause = match false_starts {
+            0 if deaths <= DEATHS => continue,
+            0 | 1 => PAUSE,
+            more => PAUSE * more,
+        };
+        if stop.recv_timeout(pause).is_ok() {
             return Ok(());
         }
     }
@@ -175,17 +182,19 @@ impl Worker {
         }
     }
 
-    fn watch(&mut self, stop: &Receiver<Signal>, detached: bool, was_ready: &mut bool) -> End {
+    /// Follows it to its end. Returns also whether it was ready before that.
+    fn watch(&mut self, stop: &Receiver<Signal>, tell_starter: bool) -> (End, bool) {
         let mut deadline = Instant::now() + START;
         let mut failure = None;
-        let mut stopping = false;
+        let (mut stopping, mut ready) = (false, false);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             select! {
                 recv(self.news) -> news => match news {
                     Ok(News::Line(line)) => {
-                        if line == "ready" && !std::mem::replace(was_ready, true) {
-                            announce(detached);
+                        if line == "ready" {
+                            ready = true;
+                            announce(tell_starter);
                         }
                         if let Some(reason) = line.strip_prefix("failed ") {
                             failure = Some(reason.to_owned());
@@ -195,8 +204,8 @@ impl Worker {
                             deadline = Instant::now() + PATIENCE;
                         }
                     }
-                    Ok(News::Exited(status)) => return end(status, failure, stopping),
-                    Err(_) => return End::Died("cannot be followed".to_owned()),
+                    Ok(News::Exited(status)) => return (end(status, failure, stopping), ready),
+                    Err(_) => return (End::Died("cannot be followed".to_owned()), ready),
                 },
                 recv(stop) -> _ => {
                     let _ = sd_notify::notify(&[NotifyState::Stopping]);
@@ -214,9 +223,9 @@ impl Worker {
     }
 }
 
-fn announce(detached: bool) {
+fn announce(tell_starter: bool) {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
-    if detached {
+    if tell_starter {
         println!("ready");
     }
 }
