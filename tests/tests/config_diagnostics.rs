@@ -115,7 +115,8 @@ fn duplicates_point_at_the_first() {
 fn rules_between_options() {
     use Severity::{Error, Note, Warning};
     let root = "rootfs: l1:vm-100-disk-0\n";
-    let cases: &[(&str, &[(Severity, &str, &str)])] = &[
+    type Said = (Severity, &'static str, &'static str);
+    let cases: &[(&str, &[Said])] = &[
         // Mount points
         ("mp0: l1:a,mp=/a/\nmp1: l1:b,mp=//a\n", &[(Error, "same-target", "//a")]),
         ("mp0: l1:a,mp=/a/b\nmp1: l1:b,mp=/a\n", &[(Warning, "hidden-mount", "/a")]),
@@ -183,6 +184,9 @@ fn rules_between_options() {
             &[(Error, "host-managed-auto", "auto")],
         ),
         ("net0: name=a,bridge=b,tag=2,trunks=1;2\n", &[(Note, "tag-in-trunks", "1;2")]),
+        ("net0: name=a,bridge=b,mtu=1279,ip6=auto\n", &[(Warning, "small-mtu", "1279")]),
+        ("net0: name=a,bridge=b,mtu=1279,ip6=manual\n", &[]),
+        ("net0: name=a,bridge=b,mtu=1280,ip6=auto\n", &[]),
         // The rest
         ("template: 1\nonboot: 1\n", &[(Warning, "template-onboot", "1")]),
         ("cores: 2\ncpulimit: 3\n", &[(Note, "cpulimit-cores", "3")]),

@@ -24,7 +24,7 @@ fn reversed(changes: &[OptionChange]) -> Vec<OptionChange> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn a_diff_is_symmetric(a in generate::document(), b in generate::document()) {

@@ -33,7 +33,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn setting_back_restores_the_bytes(
@@ -213,4 +213,11 @@ fn what_would_be_another_line_is_refused() {
     assert_eq!(document.add(Some("two"), "a", "b"), no_section);
     assert_eq!(document.set_description(Some("two"), "b"), no_section);
     assert_eq!(document.text(), text);
+}
+
+#[test]
+fn a_comment_below_a_description_line_does_not_become_one() {
+    let text = "#a\ndescription: x\n#b\nmemory: 1\n";
+    let after = edited(text, |d| d.set_description(None, "new").unwrap());
+    assert_eq!(after, "#new\n\n#b\nmemory: 1\n");
 }

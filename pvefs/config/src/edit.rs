@@ -202,13 +202,17 @@ impl Document {
         if text.is_empty() {
             return Ok(());
         }
-        let at = self.find(section)?.lines.start;
-        let lines: Vec<_> = text
+        let left = self.find(section)?;
+        let at = left.lines.start;
+        // A comment that stood below a `description:` line is to stay one.
+        let is_above_comment = !self.description_lines(left).is_empty();
+        let mut lines: Vec<_> = text
             .strip_suffix('\n')
             .unwrap_or(text)
             .split('\n')
             .map(|line| format!("#{}", encode_description(line)))
             .collect();
+        lines.extend(is_above_comment.then(String::new));
         self.insert_lines(at, &lines);
         Ok(())
     }

@@ -226,6 +226,11 @@ pub const CONTAINER: &[&str] = &[
 pub const LXC: &[&str] = &[
     "lxc.bogus: 1",
     "lxc.init.cmdd: /sbin/init",
+    "lxc.Init.cmd: /sbin/init",
+    "lxc.net.0.LINK: br0",
+    "lxc.cgroup2.: x",
+    "lxc.: x",
+    "lxc.x",
     "lxc.rootfs.path: /srv",
     "lxc.rootfs = /srv",
     "lxc.rootfs.options: ro",

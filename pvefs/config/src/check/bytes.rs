@@ -8,10 +8,10 @@ use std::ops::Range;
 /// Reports what is no text, and gives a text of the same length in which `?` stands for each such byte, so that the
 /// places of everything else stay the same.
 pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
-    // Most texts have nothing to report: one fast pass finds that out.
+    // Most texts have nothing to report: a few fast passes find that out.
     if let Ok(valid) = std::str::from_utf8(text)
-        && !text.iter().any(|&byte| is_forbidden(byte))
-        && !text.windows(2).any(|pair| pair[0] == b'\r' && !matches!(pair[1], b'\r' | b'\n'))
+        && !text.iter().fold(false, |found, &byte| found | is_forbidden(byte))
+        && !(text.contains(&b'\r') && text.windows(2).any(is_lone_return))
     {
         return Cow::Borrowed(valid);
     }
@@ -26,9 +26,8 @@ pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {
             let at = clean.len();
-            let is_lone_return =
-                c == '\r' && text.get(at + 1).is_some_and(|next| !matches!(next, b'\r' | b'\n'));
-            if is_lone_return || c.is_ascii() && is_forbidden(c as u8) {
+            let is_lone = text.get(at..at + 2).is_some_and(is_lone_return);
+            if is_lone || c.is_ascii() && is_forbidden(c as u8) {
                 report_once(forbidden(at, c), &mut line_is_reported);
                 clean.push('?');
             } else {
@@ -54,6 +53,11 @@ pub(super) fn clean<'t>(text: &'t [u8], report: &mut Report) -> Cow<'t, str> {
         }
     }
     Cow::Owned(clean)
+}
+
+/// Whether the first of two bytes is a carriage return that ends no line.
+fn is_lone_return(pair: &[u8]) -> bool {
+    matches!(pair, [b'\r', next] if !matches!(next, b'\r' | b'\n'))
 }
 
 /// All control characters but tab, line feed and carriage return; the last one only at the end of a line.

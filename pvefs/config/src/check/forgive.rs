@@ -13,7 +13,7 @@ use std::hash::Hash;
 pub(super) fn forgive(report: &mut Report, new: &[u8], before: &Report, old: &[u8]) {
     let mut left: Vec<&Diagnostic> = before.errors().collect();
     settle(report, &mut left, |found, is_new| {
-        (found.code, line_of(found, text_of(is_new, new, old)))
+        (found.code, beginning(line_of(found, text_of(is_new, new, old))))
     });
     settle(report, &mut left, |found, is_new| {
         (found.code, key_of(found, text_of(is_new, new, old)), found.message.clone())
@@ -54,6 +54,11 @@ fn line_of<'t>(found: &Diagnostic, text: &'t [u8]) -> &'t [u8] {
         text[..found.span.start].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
     let line = text[start..].split(|&byte| byte == b'\n').next().unwrap_or_default();
     line.trim_ascii_end()
+}
+
+/// Enough of a line to tell it from others, so that many errors in a long one cost no more than one.
+fn beginning(line: &[u8]) -> (&[u8], usize) {
+    (&line[..line.len().min(1024)], line.len())
 }
 
 fn key_of<'t>(found: &Diagnostic, text: &'t [u8]) -> &'t [u8] {

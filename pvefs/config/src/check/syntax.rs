@@ -32,7 +32,8 @@ pub(super) fn explain(line: &str, span: Range<usize>, table: &'static [OptionDef
     let key = &text[..word];
     let rest = text[word..].trim_start();
     let gap = text.len() - rest.len();
-    let is_key = find(table, key).is_ok() || key.starts_with("lxc.");
+    let is_key =
+        find(table, key).is_ok() || key.strip_prefix("lxc.").is_some_and(|rest| !rest.is_empty());
     if rest.starts_with(':') && gap > word && !key.is_empty() {
         return error(word..gap, "no white space may stand before the colon")
             .label("remove this white space");

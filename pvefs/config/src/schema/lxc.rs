@@ -201,24 +201,26 @@ pub static LXC_REFUSED: &[(&str, &str)] = &[
     ("lxc.rootfs.backend", "the kind of the root follows from the option `rootfs`"),
 ];
 
-/// Finds the key that `name` means, and the alias if it is an old name.
+/// Finds the key that `name` means, and the alias if it is an old name. Keys are written in lower case.
 pub fn find_lxc(name: &str) -> Option<(&'static LxcKey, Option<&'static LxcAlias>)> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return None;
+    }
     if let Some(key) = find_present(name) {
         return Some((key, None));
     }
-    let alias = LXC_ALIASES.iter().find(|alias| {
-        alias.old == name
-            || (alias.old.ends_with('.')
-                && name.len() > alias.old.len()
-                && name.starts_with(alias.old))
-    })?;
-    find_present(alias.new).map(|key| (key, Some(alias)))
+    let alias = LXC_ALIASES.iter().find(|alias| is_called(alias.old, name))?;
+    let key = LXC_KEYS.iter().find(|key| key.name == alias.new);
+    key.or_else(|| find_present(alias.new)).map(|key| (key, Some(alias)))
 }
 
 fn find_present(name: &str) -> Option<&'static LxcKey> {
-    LXC_KEYS.iter().find(|key| {
-        if key.name.ends_with('.') { name.starts_with(key.name) } else { key.name == name }
-    })
+    LXC_KEYS.iter().find(|key| is_called(key.name, name))
+}
+
+/// Whether `name` is `key`, or one of the family that a `key` ending in `.` stands for.
+fn is_called(key: &str, name: &str) -> bool {
+    if key.ends_with('.') { name.len() > key.len() && name.starts_with(key) } else { key == name }
 }
 
 #[cfg(test)]
@@ -244,5 +246,8 @@ mod tests {
         assert!(find_lxc("lxc.rootfs.path").is_none());
         assert!(find_lxc("lxc.bogus").is_none());
         assert!(find_lxc("lxc.init").is_none());
+        assert!(find_lxc("lxc.cgroup2.").is_none());
+        assert!(find_lxc("lxc.limit.").is_none());
+        assert!(find_lxc("lxc.net.0.LINK").is_none());
     }
 }

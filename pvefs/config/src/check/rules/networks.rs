@@ -175,6 +175,19 @@ fn others(entry: &Entry<'_>, report: &mut Report) {
             .label("no `bridge=`"),
         );
     }
+    // RFC 8200, section 5.
+    let has_ip6 = entry.get("ip6").is_some_and(|ip6| ip6 != "manual");
+    if has_ip6 && entry.get("mtu").is_some_and(|mtu| mtu.parse::<u16>().is_ok_and(|mtu| mtu < 1280))
+    {
+        report.push(
+            Diagnostic::warning(
+                "small-mtu",
+                entry.span_of("mtu"),
+                format!("`{key}`: IPv6 needs an MTU of at least 1280"),
+            )
+            .label("IPv6 will not work"),
+        );
+    }
     if entry.boolean("host-managed") && entry.get("ip6") == Some("auto") {
         report.push(
             Diagnostic::error(

@@ -11,6 +11,9 @@ struct Snapshot<'a> {
 }
 
 pub(super) fn check(document: &Document, report: &mut Report) {
+    if document.sections().len() == 1 && document.get("parent").is_none() {
+        return;
+    }
     let snapshots: HashMap<&str, Snapshot<'_>> = document
         .snapshots()
         .map(|(name, section)| {
