@@ -38,8 +38,10 @@ pub struct Record {
     pub idmap: Option<IdMap>,
     /// The groups to remove, the innermost first.
     pub cgroups: Vec<PathBuf>,
-    /// The groups that a process enters to be in the container.
+    /// The groups of version 1 that a process enters to be in the container.
     pub join: Vec<PathBuf>,
+    /// The group of version 2 in which it is made.
+    pub unified: Option<PathBuf>,
     /// Interfaces on the host, with their numbers once they are there.
     pub links: Vec<(String, Option<u32>)>,
     /// Capabilities that its processes may have.
@@ -243,6 +245,7 @@ mod tests {
             idmap: Some(IdMap::unprivileged()),
             cgroups: vec!["/a".into()],
             join: Vec::new(),
+            unified: None,
             links: vec![("veth100i0".into(), None)],
             capabilities: 3,
             halt_signal: None,

@@ -2,6 +2,7 @@
 //!
 //! What has been made is in the record before it is made; so whatever fails, and whenever, [`crate::teardown`] undoes it.
 
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use ct_sys::clone::{Child, Clone};
@@ -50,23 +51,26 @@ pub fn start(
 
     let groups = Groups::plan(&Layout::detect().at(Step::Cgroups)?, settings, spec);
     record.cgroups = groups.directories();
-    record.join = groups.inner();
+    record.join = groups.inner_v1();
+    record.unified = groups.inner_unified();
     record.links =
         spec.nets.iter().map(|n| (network::host_name(spec.id, n.value.number), None)).collect();
     dir.save(record).at(Step::Cgroups)?;
     groups.make(spec, settings, &dev.allow)?;
     fault(settings, Step::Cgroups)?;
 
-    let plan = Plan { spec, settings, root: &root, mounts: &mounts, dev: &dev.mount, keep };
+    let tasks = groups.open_v1().at(Step::Cgroups)?;
+    let plan =
+        Plan { spec, settings, root: &root, mounts: &mounts, dev: &dev.mount, keep, tasks: &tasks };
     let (init, ours) = give_birth(&groups, &plan)?;
     let pid = init.pid.as_raw_nonzero().get();
     record.init = Some((pid, pidfd::start_time(pid).at(Step::Namespaces)?));
     dir.save(record).at(Step::Namespaces)?;
+    drop(tasks);
     fault(settings, Step::Namespaces)?;
 
     map_users(spec, pid, &root, &mounts)?;
     fault(settings, Step::IdMap)?;
-    groups.add_v1(pid).at(Step::Cgroups)?;
     pass::send(&ours, message::GO, &[]).at(Step::Namespaces)?;
 
     // From here on both sides work at the same time.
@@ -147,7 +151,8 @@ fn give_birth(groups: &Groups, plan: &Plan<'_>) -> Result<(Child, OwnedFd), Fail
         namespaces |= UnshareFlags::NEWUSER;
     }
     let ends = pass::pair().at(Step::Namespaces)?;
-    let unified = groups.open_unified();
+    let unified = groups.inner_unified().map(File::open).transpose();
+    let unified = unified.map_err(|e| format!("cannot open the cgroup: {e}")).at(Step::Cgroups)?;
     let (child, (ours, _)) = Clone::new()
         .namespaces(namespaces)
         .cgroup(unified.as_ref().map(AsFd::as_fd))

@@ -4,9 +4,8 @@
 //! the host's root group. Limits are set on the outer group `<base>/<id>`; processes live in the inner one,
 //! `<base>/<id>/ns`, which is the root of what the guest sees, so that no limit is within its reach.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
@@ -105,23 +104,21 @@ impl Groups {
         all
     }
 
-    /// The directories that a process of the container is in.
-    pub fn inner(&self) -> Vec<PathBuf> {
-        self.groups.iter().map(|g| g.inner.clone()).collect()
+    /// The directories of version 1 that a process of the container is in.
+    pub fn inner_v1(&self) -> Vec<PathBuf> {
+        let v1 = self.groups.iter().filter(|g| g.hierarchy.version == Version::V1);
+        v1.map(|g| g.inner.clone()).collect()
     }
 
-    /// The group in which the unified hierarchy's processes are, for CLONE_INTO_CGROUP.
-    pub fn open_unified(&self) -> Option<OwnedFd> {
+    /// The one of version 2, into which clone3 puts a process.
+    pub fn inner_unified(&self) -> Option<PathBuf> {
         let group = self.groups.iter().find(|g| g.hierarchy.version == Version::V2)?;
-        fs::File::open(&group.inner).ok().map(OwnedFd::from)
+        Some(group.inner.clone())
     }
 
-    /// Puts a process into the groups of version 1, into which clone3 cannot.
-    pub fn add_v1(&self, pid: i32) -> Result<(), Error> {
-        self.groups
-            .iter()
-            .filter(|g| g.hierarchy.version == Version::V1)
-            .try_for_each(|g| write(&g.inner.join("cgroup.procs"), &pid.to_string()))
+    /// Opens the groups of version 1 for [`enter_v1`].
+    pub fn open_v1(&self) -> Result<Vec<File>, Error> {
+        open_v1(&self.inner_v1())
     }
 
     /// The outer group that the controller of `file` (`memory.max`) is in.
@@ -130,9 +127,23 @@ impl Groups {
     }
 }
 
-/// Puts a process into every group of `directories`.
-pub fn enter(directories: &[PathBuf], pid: i32) -> Result<(), Error> {
-    directories.iter().try_for_each(|d| write(&d.join("cgroup.procs"), &pid.to_string()))
+/// Opens groups of version 1 for [`enter_v1`].
+pub fn open_v1(directories: &[PathBuf]) -> Result<Vec<File>, Error> {
+    let open = |directory: &PathBuf| {
+        let path = directory.join("tasks");
+        File::options().write(true).open(&path).map_err(io("open", &path))
+    };
+    directories.iter().map(open).collect()
+}
+
+/// Moves this process, which has one thread, into groups of version 1.
+///
+/// A thread that moves itself, by writing 0 to `tasks`, takes no lock; moving a process by writing its number to
+/// `cgroup.procs` waits for an RCU grace period of the whole machine, milliseconds where it is busy.
+pub fn enter_v1(tasks: &[File]) -> Result<(), Error> {
+    tasks.iter().try_for_each(|mut file| {
+        file.write_all(b"0").map_err(io("enter", Path::new("the cgroup by tasks")))
+    })
 }
 
 impl Group {

@@ -5,6 +5,7 @@
 //! at once, is born among the guest's processes. Everything it needs from the host has been opened before; nothing is read
 //! from the guest's `/proc`.
 
+use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -67,10 +68,13 @@ pub fn exec(settings: &Settings, args: &Args) -> Result<ExitCode, Error> {
     sys::hide()?;
     let guest = Guest { record: &record, init: &init, filter: &filter, args, peer: peer.as_ref() };
     let ends = pass::pair()?;
-    let (helper, (ours, _)) = Clone::new().spawn(ends, |(ours, theirs)| {
-        drop(ours);
-        guest.enter(&theirs)
-    })?;
+    let unified = record.unified.as_ref().map(File::open).transpose();
+    let unified = unified.map_err(|e| Error::Other(format!("cannot open the cgroup: {e}")))?;
+    let (helper, (ours, _)) =
+        Clone::new().cgroup(unified.as_ref().map(AsFd::as_fd)).spawn(ends, |(ours, theirs)| {
+            drop(ours);
+            guest.enter(&theirs)
+        })?;
     drop(peer);
     let entered = wait_for(&ours);
     pidfd::wait(&helper.pidfd)?;
@@ -114,9 +118,10 @@ impl Guest<'_> {
 
     fn join(&self) -> ct_sys::Result<()> {
         signal::reset()?;
-        let own = std::process::id().cast_signed();
-        cgroup::enter(&self.record.join, own)
-            .map_err(|e| ct_sys::Error::new(e.to_string(), rustix::io::Errno::IO))?;
+        let to_sys = |e: cgroup::Error| ct_sys::Error::new(e.to_string(), rustix::io::Errno::IO);
+        let groups = cgroup::open_v1(&self.record.join).map_err(to_sys)?;
+        cgroup::enter_v1(&groups).map_err(to_sys)?;
+        drop(groups);
         let mut namespaces = ThreadNameSpaceType::MOUNT
             | ThreadNameSpaceType::PROCESS_ID
             | ThreadNameSpaceType::INTER_PROCESS_COMMUNICATION

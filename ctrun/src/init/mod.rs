@@ -4,6 +4,7 @@
 //! the rest at the same time, and the two meet at three messages: *go* (the supervisor has mapped the users and set the groups),
 //! *terminals* (everything is mounted; here are the masters), *exec* (the network is there; here is the filter).
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -12,6 +13,7 @@ use ct_sys::{Call, clone, exec, keyring, pass, resolve, signal};
 use rustix::fs::{Mode, OFlags};
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
+use crate::cgroup;
 use crate::failure::{At, Failure, Origin, Step, fault};
 use crate::settings::Settings;
 use crate::spec::Spec;
@@ -39,6 +41,8 @@ pub struct Plan<'a> {
     pub dev: &'a Mount,
     /// The capabilities to keep.
     pub keep: CapabilitySet,
+    /// The groups of version 1, as [`cgroup::Groups::open_v1`] opens them.
+    pub tasks: &'a [File],
 }
 
 /// The messages.
@@ -68,6 +72,8 @@ pub fn run(plan: &Plan<'_>, socket: &OwnedFd) -> i32 {
 fn steps(plan: &Plan<'_>, socket: &OwnedFd) -> Result<(), Failure> {
     let spec = plan.spec;
     let check = |step| fault(plan.settings, step);
+    // By the time that the supervisor lets us go on, we are where we belong.
+    cgroup::enter_v1(plan.tasks).at(Step::Cgroups)?;
     if await_message(socket, message::GO).at(Step::Namespaces)?.is_none() {
         return Ok(());
     }
@@ -117,7 +123,8 @@ fn become_root(spec: &Spec) -> ct_sys::Result<()> {
 
 fn isolate(spec: &Spec) -> ct_sys::Result<()> {
     exec::hide()?;
-    signal::reset()?;
+    // All else has been set back when the supervisor began.
+    signal::broken_pipes_kill(true);
     rustix::process::umask(Mode::from_raw_mode(0o022));
     rustix::process::setsid().call(|| "setsid".into())?;
     // Only now, for the groups that this process is in become the root of what the guest sees.

@@ -64,6 +64,7 @@ pub fn main() -> ExitCode {
 /// Leaves the session and the terminal of the caller.
 fn detach() -> ct_sys::Result<()> {
     signal::reset()?;
+    signal::broken_pipes_kill(false);
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let null = open_null()?;
     rustix::stdio::dup2_stdin(&null).call(|| "dup2(stdin)".into())?;
@@ -144,6 +145,7 @@ fn new_record(order: &Order) -> Record {
         idmap: None,
         cgroups: Vec::new(),
         join: Vec::new(),
+        unified: None,
         links: Vec::new(),
         capabilities: 0,
         halt_signal: None,

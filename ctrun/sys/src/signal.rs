@@ -40,6 +40,14 @@ pub fn reset() -> Result<()> {
     if r == 0 { Ok(()) } else { Err(Error::last("sigprocmask(SETMASK)")) }
 }
 
+/// Whether writing to a pipe that nobody reads ends this process (as every program expects at its start) or is an error (as
+/// a program that must go on wants it).
+pub fn broken_pipes_kill(kill: bool) {
+    let action = if kill { libc::SIG_DFL } else { libc::SIG_IGN };
+    // SAFETY: installs one of the two standard actions, no handler of ours.
+    unsafe { libc::signal(libc::SIGPIPE, action) };
+}
+
 /// The first real-time signal that programs may use, `SIGRTMIN`.
 pub fn rtmin() -> i32 {
     libc::SIGRTMIN()
