@@ -32,6 +32,8 @@ pub(crate) struct Stage {
     pub mtime: Option<SystemTime>,
     /// Flushes seen since it was opened.
     pub flushes: u32,
+    /// The last write: the offset that was given, and where its bytes are.
+    last: Option<(u64, usize)>,
 }
 
 impl Stage {
@@ -98,6 +100,7 @@ impl Stage {
         limit: u64,
         path: &str,
     ) -> Result<FreshLines<'_>, FsError> {
+        let offset = offset.map(|offset| self.place(offset, bytes));
         let appends = offset.is_none() || offset == Some(self.data.len() as u64);
         let start = offset.unwrap_or(self.data.len() as u64);
         let end = start.saturating_add(bytes.len() as u64);
@@ -117,6 +120,22 @@ impl Stage {
         Ok(self.fresh_lines(start, end))
     }
 
+    /// Where a write at `offset` belongs.
+    ///
+    /// The kernel does not move a writer on whose write failed. To keep the whole of a refused text, what comes next at
+    /// the same offset goes behind it, unless it is the same bytes once more.
+    fn place(&mut self, offset: u64, bytes: &[u8]) -> u64 {
+        let place = match self.last {
+            Some((given, at)) if self.poison.is_some() && given == offset => {
+                let again = self.data.get(at..).is_some_and(|last| last.starts_with(bytes));
+                if again { at } else { self.data.len() }
+            }
+            _ => usize::try_from(offset).unwrap_or(usize::MAX),
+        };
+        self.last = Some((offset, place));
+        place as u64
+    }
+
     /// Cuts or zero-extends it.
     ///
     /// # Errors
@@ -134,7 +153,7 @@ impl Stage {
         // Cutting a text to nothing is no text yet: what follows decides.
         self.dirty = size != 0 || self.written;
         self.written &= size != 0;
-        (self.appended, self.refused) = (None, None);
+        (self.appended, self.refused, self.last) = (None, None, None);
         self.run =
             Run { next: self.data.len(), end: self.data.len(), skip: size != 0, whole: size == 0 };
         Ok(())
@@ -227,6 +246,21 @@ mod tests {
         assert_eq!(stage.appended(), Some(&b" 2\n"[..]));
         write(&mut stage, Some(0), "x");
         assert_eq!(stage.appended(), None);
+    }
+
+    #[test]
+    fn keeps_all_of_a_text_whose_writer_is_not_moved_on() {
+        let mut stage = Stage::truncated(None);
+        write(&mut stage, Some(0), "a: 1\n");
+        write(&mut stage, Some(5), "bad: 2\n");
+        stage.poison = Some(Refusal { reasons: String::new(), summary: String::new() });
+        write(&mut stage, Some(5), "bad: 2\n");
+        write(&mut stage, Some(5), "c: 3\n");
+        write(&mut stage, Some(5), "c: 3\n");
+        write(&mut stage, Some(5), "d: 4\n");
+        assert_eq!(stage.data(), b"a: 1\nbad: 2\nc: 3\nd: 4\n");
+        write(&mut stage, Some(0), "A");
+        assert!(stage.data().starts_with(b"A: 1"), "a writer that goes elsewhere by itself");
     }
 
     #[test]
