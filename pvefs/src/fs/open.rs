@@ -117,6 +117,7 @@ impl Fs {
     /// to stay empty (a shell's `>` flushes once before anything is written). A file that is no configuration becomes empty now.
     /// Returns whether that happened.
     pub fn release(&self, fh: u64) -> bool {
+        self.forget_failed(fh);
         let Some(handle) = self.handles.remove(fh) else { return false };
         let Body::Stage(stage) = &handle.body else { return false };
         let Some(path) = self.path(handle.ino) else { return false };
@@ -136,5 +137,28 @@ impl Fs {
             tracing::warn!("emptying {path} at its close: {error}");
         }
         true
+    }
+
+    /// A file that was made and written to, and of which no text was accepted, goes with the last handle that writes to
+    /// it: the name and the guest's number are free again. Not after the handle: without one it can be read as empty.
+    fn forget_failed(&self, fh: u64) {
+        let Some(handle) = self.handles.find(fh) else { return };
+        let Some(stage) = handle.stage() else { return };
+        let has_failed = {
+            let stage = stage.lock();
+            stage.is_dirty() || stage.poison.is_some() || stage.refused.is_some()
+        };
+        let Some(path) = self.path(handle.ino).filter(|_| has_failed) else { return };
+        if self.handles.stages_of(handle.ino).len() > 1 {
+            return;
+        }
+        let mut overlay = self.overlay.lock();
+        if !matches!(overlay.get(&path), Some(Shade::Pending { .. })) {
+            return;
+        }
+        overlay.remove(&path);
+        drop(overlay);
+        self.guests.lock().gone(&path);
+        self.lost_name(&path);
     }
 }

@@ -99,6 +99,38 @@ fn rule_3_a_flush_in_the_middle_does_not_spoil_the_rest() {
 }
 
 #[test]
+fn rule_3_a_new_file_whose_text_is_refused_is_not_there() {
+    for bad in [BAD, LACKING] {
+        let bench = Bench::new();
+        let fh = bench.create(C).unwrap();
+        assert!(bench.put(fh, bad).and_then(|()| bench.fs.flush(fh).map(drop)).is_err());
+        assert_eq!(bench.read(C), None, "not there yet");
+        let other = "nodes/n1/qemu-server/100.conf";
+        assert!(bench.create(other).is_err(), "the number is taken as long as it is being made");
+        let ino = bench.ino(C).unwrap();
+        bench.fs.release(fh);
+        assert!(bench.ino(C).is_err(), "there is no file");
+        assert_eq!(bench.list("nodes/n1/lxc"), [""; 0]);
+        let gone = |effect: &Effect| matches!(effect, Effect::Gone(_, of, _) if *of == ino);
+        assert!(bench.effects.lock().iter().any(gone), "and the kernel is told");
+        assert_eq!(bench.rejected()[0].1, bad, "what was refused is kept");
+        bench.create(other).unwrap();
+    }
+    let bench = Bench::new();
+    let fh = bench.create(C).unwrap();
+    let second = bench.open(C, write()).unwrap();
+    assert!(bench.put(fh, BAD).and(bench.close(fh)).is_err());
+    assert!(
+        bench.put(second, GOOD).and(bench.close(second)).is_ok(),
+        "someone else has it open too"
+    );
+    assert_eq!(bench.read(C).unwrap(), GOOD);
+    let fh = bench.create("nodes/n1/lxc/101.conf").unwrap();
+    bench.close(fh).unwrap();
+    assert_eq!(bench.read("nodes/n1/lxc/101.conf").unwrap(), "", "touch makes an empty file");
+}
+
+#[test]
 fn rule_4_a_rename_onto_a_configuration_is_judged() {
     let bench = Bench::with_old();
     for temporary in ["nodes/n1/lxc/sedaB3dEf", "nodes/n1/lxc/100.conf.new"] {

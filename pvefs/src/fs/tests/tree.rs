@@ -178,10 +178,14 @@ fn touch_makes_an_empty_file() {
 #[test]
 fn what_a_failed_first_save_leaves_can_be_removed() {
     let bench = Bench::new();
-    assert!(bench.save(C, BAD).is_err());
+    let fh = bench.create(C).unwrap();
+    assert!(bench.put(fh, BAD).is_err());
+    assert!(bench.fs.flush(fh).is_err());
     bench.unlink(C).unwrap();
     assert_eq!(bench.list("nodes/n1/lxc"), [""; 0]);
     bench.save(C, GOOD).unwrap();
+    bench.fs.release(fh);
+    assert_eq!(bench.read(C).unwrap(), GOOD);
 }
 
 #[test]
