@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes that one generation may hold, names and bookkeeping counted.
-const GENERATION: usize = 3 << 20;
+const GENERATION: usize = 1 << 20;
 /// What an entry costs besides its text.
 const ENTRY: usize = 160;
 /// Longest text that is kept.
@@ -69,7 +69,7 @@ mod tests {
             assert!(cache.get(&path(0), 1).is_some(), "used all the time");
         }
         assert!(cache.get(&path(1), 1).is_none());
-        assert!(cache.young.len() + cache.old.len() < 700);
+        assert!(cache.young.len() + cache.old.len() < 250);
         let long: Arc<[u8]> = vec![b'x'; LONGEST + 1].into();
         cache.put(&path(1), 1, &long);
         assert!(cache.get(&path(1), 1).is_none());

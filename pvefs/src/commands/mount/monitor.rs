@@ -161,6 +161,8 @@ struct Worker {
 impl Worker {
     fn start() -> Result<Self, ServeError> {
         let mut child = again("--worker")?
+            // glibc would give each thread a heap of its own, and each would keep what it once needed.
+            .env("MALLOC_ARENA_MAX", "2")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
