@@ -8,6 +8,9 @@
 //! Nothing here does input or output; nothing panics on any input.
 #![forbid(unsafe_code)]
 
+// What pest_derive makes names it, when pest is built without its stack guard, which a grammar without recursion needs not.
+extern crate alloc;
+
 mod check;
 mod config;
 mod description;
