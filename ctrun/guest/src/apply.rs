@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, fstat, mkdirat, openat,
-    renameat, statat, symlinkat, unlinkat,
+    AtFlags, Gid, Mode, OFlags, Uid, chownat, fchmod, fchown, fstat, mkdirat, openat, renameat,
+    statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -46,8 +46,9 @@ impl Root {
             }),
             Some(Node::File { data, mode }) => place(&dir, name, path, |temporary| {
                 let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
-                let fd = openat(&dir, temporary, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))
-                    .map_err(|errno| call("create a file beside", path, errno))?;
+                let fd =
+                    openat(&dir, temporary, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))
+                        .map_err(|errno| call("create a file beside", path, errno))?;
                 let mut file = File::from(fd);
                 file.write_all(data).map_err(|e| call("write", path, e))?;
                 own_open(&file, owner, path)?;

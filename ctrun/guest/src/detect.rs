@@ -1,7 +1,7 @@
 //! Which operating system, and which version of it, a guest is.
 
 use crate::arch;
-use crate::os::{Os, Version};
+use crate::os::{Os, Version, title};
 use crate::root::{self, Root};
 use crate::text::shell_value;
 
@@ -27,12 +27,10 @@ pub enum Error {
         found: String,
     },
     /// Too old.
-    #[error("{os} {version} is not supported: {oldest} is the oldest version that is")]
+    #[error("{found} is not supported: {oldest} is the oldest version that is")]
     TooOld {
-        /// Which operating system.
-        os: Os,
-        /// Its version.
-        version: Version,
+        /// Which operating system and version.
+        found: String,
         /// The oldest that can be set up.
         oldest: &'static str,
     },
@@ -49,6 +47,12 @@ pub struct Detected {
     pub(crate) openeuler: bool,
     /// The architecture of its programs, if it can be told.
     pub arch: Option<&'static str>,
+}
+
+impl std::fmt::Display for Detected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&title(self.os, self.version))
+    }
 }
 
 /// Newest version of each that was known when this was written. Later ones are set up like it.
@@ -129,7 +133,7 @@ fn no_version(os: Os, file: &'static str, found: &str) -> Error {
 
 fn at_least(os: Os, version: Version, oldest: (u32, &'static str)) -> Result<Version, Error> {
     if version.major < oldest.0 {
-        return Err(Error::TooOld { os, version, oldest: oldest.1 });
+        return Err(Error::TooOld { found: title(os, version), oldest: oldest.1 });
     }
     Ok(version)
 }
@@ -193,7 +197,7 @@ fn ubuntu(root: &mut Root, release: &str) -> Result<Version, Error> {
         && version <= NEWEST_UBUNTU
         && matches!(version.minor, 4 | 10);
     if !known && version.major < 17 {
-        return Err(Error::TooOld { os: Os::Ubuntu, version, oldest: "12.04" });
+        return Err(Error::TooOld { found: title(Os::Ubuntu, version), oldest: "12.04" });
     }
     if !known {
         newer(root, Os::Ubuntu, &text, "26.10");
@@ -254,7 +258,7 @@ fn suse(root: &mut Root, id: &str, release: &str) -> Result<Version, Error> {
         major => major >= 42 && (major < 1_000_000 || major >= 20_170_000),
     };
     if !fine {
-        return Err(Error::TooOld { os: Os::Opensuse, version, oldest: "13.0" });
+        return Err(Error::TooOld { found: title(Os::Opensuse, version), oldest: "13.0" });
     }
     if (17..42).contains(&version.major) {
         newer(root, Os::Opensuse, &text, 16);

@@ -22,7 +22,9 @@ fn describe(change: &Change, out: &mut String) {
     let path = &change.path;
     // Writing to a string does not fail.
     let _ = match (&change.before, &change.after) {
-        (_, Some(Node::Directory { mode })) => writeln!(out, "make directory {path} mode {mode:04o}"),
+        (_, Some(Node::Directory { mode })) => {
+            writeln!(out, "make directory {path} mode {mode:04o}")
+        }
         (Some(Node::Link(old)), Some(Node::Link(new))) => {
             writeln!(out, "change link {path} -> {old} to {new}")
         }

@@ -50,7 +50,8 @@ pub(crate) fn without(text: &str) -> (String, Option<usize>) {
             continue;
         }
         at.get_or_insert(rest.len());
-        let more = lines[n + 1..].iter().take_while(|line| !is_begin(line) && !is_end(line)).count();
+        let more =
+            lines[n + 1..].iter().take_while(|line| !is_begin(line) && !is_end(line)).count();
         let end = n + 1 + more;
         n = if lines.get(end).is_some_and(|line| is_end(line)) { end + 1 } else { n + 1 };
     }
@@ -106,7 +107,11 @@ mod tests {
 
     #[test]
     fn markers_are_known_in_all_spellings() {
-        assert!(is_begin("# --- BEGIN PVE ---\n") && is_begin("#---BEGINPVE") && is_begin("# --- BEGIN PVE x\r\n"));
+        assert!(
+            is_begin("# --- BEGIN PVE ---\n")
+                && is_begin("#---BEGINPVE")
+                && is_begin("# --- BEGIN PVE x\r\n")
+        );
         assert!(!is_begin(" # --- BEGIN PVE ---") && !is_begin("# --- begin PVE ---"));
         assert!(is_end("# --- end pve ---\n") && !is_end("# --- END") && !is_end("# \u{e9}"));
     }

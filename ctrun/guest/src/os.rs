@@ -108,6 +108,17 @@ impl fmt::Display for Version {
     }
 }
 
+/// An operating system with its version, as people write it: `ubuntu 24.04`, `archlinux`.
+pub(crate) fn title(os: Os, version: Version) -> String {
+    let Version { major, minor } = version;
+    match os {
+        _ if version == Version::default() => os.to_string(),
+        Os::Ubuntu => format!("{os} {major}.{minor:02}"),
+        _ if minor == 0 => format!("{os} {major}"),
+        _ => format!("{os} {version}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +138,8 @@ mod tests {
             assert_eq!(Os::from_name(name), Some(os));
             assert_eq!(os.name(), name);
         }
+        assert_eq!(title(Os::Ubuntu, Version::new(24, 4)), "ubuntu 24.04");
+        assert_eq!(title(Os::Archlinux, Version::default()), "archlinux");
         assert_eq!(Os::from_id("rocky"), Some(Os::Centos));
         assert_eq!(Os::from_id("unmanaged"), None);
     }

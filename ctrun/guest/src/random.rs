@@ -2,7 +2,8 @@
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-fn bytes<const N: usize>() -> [u8; N] {
+/// Random bytes.
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     let mut done = 0;
     while done < N {
@@ -22,12 +23,6 @@ pub(crate) fn hex() -> String {
 /// A number below `end`.
 pub(crate) fn below(end: u8) -> u8 {
     (u64::from_ne_bytes(bytes()) % u64::from(end)) as u8
-}
-
-/// Characters for the salt of a password.
-pub(crate) fn salt() -> String {
-    const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    bytes::<8>().iter().map(|&byte| char::from(ALPHABET[usize::from(byte % 64)])).collect()
 }
 
 /// A random UUID (RFC 9562, version 4).

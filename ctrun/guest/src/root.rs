@@ -24,7 +24,7 @@ const LIMIT: u64 = 16 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A system call failed.
-    #[error("cannot {operation} {path} in the guest")]
+    #[error("cannot {operation} {path} in the guest: {source}")]
     Call {
         /// What was to be done.
         operation: &'static str,
@@ -48,7 +48,9 @@ pub enum Error {
         path: String,
     },
     /// A file is too large to be a configuration.
-    #[error("{path} in the guest has {size} bytes: more than {LIMIT} is not taken for a configuration")]
+    #[error(
+        "{path} in the guest has {size} bytes: more than {LIMIT} is not taken for a configuration"
+    )]
     TooLarge {
         /// The path.
         path: String,
@@ -462,7 +464,9 @@ impl Root {
     /// Plans that a file or link is gone.
     pub(crate) fn remove(&mut self, path: &str) -> Result<()> {
         let gone = matches!(self.planned(path)?, Some(Change { after: None, .. }));
-        if gone || self.ignored(path) || (self.planned(path)?.is_none() && self.lstat(path)?.is_none())
+        if gone
+            || self.ignored(path)
+            || (self.planned(path)?.is_none() && self.lstat(path)?.is_none())
         {
             return Ok(());
         }

@@ -186,6 +186,8 @@ mod tests {
         let text = "net0: name=eth0,ip=dhcp\nnet1: name=eth1,host-managed=1\n";
         let all = settings(text).interfaces;
         assert_eq!(all.iter().map(|i| i.name.as_str()).collect::<Vec<_>>(), ["eth0"]);
-        assert!(!is_interface_name("..") && !is_interface_name("a/b") && is_interface_name("eth0.5"));
+        assert!(
+            !is_interface_name("..") && !is_interface_name("a/b") && is_interface_name("eth0.5")
+        );
     }
 }

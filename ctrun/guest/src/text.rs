@@ -97,10 +97,8 @@ mod tests {
     #[test]
     fn set_values_keep_the_rest() {
         let old = "# c\nA=1\nB=2\nA=3\nC=4";
-        let new = set_shell_values(
-            old,
-            &[("A", Some("x".into())), ("B", None), ("D", Some("y".into()))],
-        );
+        let new =
+            set_shell_values(old, &[("A", Some("x".into())), ("B", None), ("D", Some("y".into()))]);
         assert_eq!(new, "# c\nA=x\nC=4\nD=y\n");
     }
 }
