@@ -117,16 +117,18 @@ impl Fs {
     /// to stay empty (a shell's `>` flushes once before anything is written). A file that is no configuration becomes empty now.
     /// Returns whether that happened.
     pub fn release(&self, fh: u64) -> bool {
-        self.forget_failed(fh);
+        self.end_failed(fh);
         let Some(handle) = self.handles.remove(fh) else { return false };
         let Body::Stage(stage) = &handle.body else { return false };
         let Some(path) = self.path(handle.ino) else { return false };
         let mut stage = stage.lock();
-        if stage.poison.is_some() || stage.refused.is_some() {
-            self.keep_rejected(&path, &stage, handle.author());
-            return false;
-        }
-        if !handle.fresh || stage.is_written() || stage.is_dirty() || self.judge.judges(&path) {
+        if stage.poison.is_some()
+            || stage.refused.is_some()
+            || !handle.fresh
+            || stage.is_written()
+            || stage.is_dirty()
+            || self.judge.judges(&path)
+        {
             return false;
         }
         let in_memory = matches!(self.overlay.lock().get(&path), Some(Shade::Scratch(_)));
@@ -139,16 +141,21 @@ impl Fs {
         true
     }
 
+    /// Keeps what was written to a handle whose text was refused.
+    ///
     /// A file that was made and written to, and of which no text was accepted, goes with the last handle that writes to
     /// it: the name and the guest's number are free again. Not after the handle: without one it can be read as empty.
-    fn forget_failed(&self, fh: u64) {
+    fn end_failed(&self, fh: u64) {
         let Some(handle) = self.handles.find(fh) else { return };
-        let Some(stage) = handle.stage() else { return };
+        let (Some(path), Some(stage)) = (self.path(handle.ino), handle.stage()) else { return };
         let has_failed = {
             let stage = stage.lock();
+            self.keep_rejected(&path, &stage, handle.author());
             stage.is_dirty() || stage.poison.is_some() || stage.refused.is_some()
         };
-        let Some(path) = self.path(handle.ino).filter(|_| has_failed) else { return };
+        if !has_failed {
+            return;
+        }
         if self.handles.stages_of(handle.ino).len() > 1 {
             return;
         }
