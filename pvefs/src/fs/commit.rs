@@ -1,6 +1,7 @@
 //! Judging a text and putting it into the store.
 
 use crate::fs::names::GuestPath;
+use crate::fs::open::Stored;
 use crate::fs::overlay::Shade;
 use crate::fs::stage::Stage;
 use crate::fs::{Call, Effect, Fs, FsError, Refusal};
@@ -25,14 +26,7 @@ impl Fs {
         for _ in 0..ATTEMPTS {
             let current = self.read_stored(path)?;
             let moved_on = current.as_ref().map(|(entry, _)| entry.modified) != stage.base;
-            let text: Arc<[u8]> = match (stage.appended(), &current) {
-                (Some(more), Some((_, text))) if moved_on => [text, more].concat().into(),
-                _ => stage.data().into(),
-            };
-            if text.len() as u64 > self.options.max_file {
-                let limit = self.options.max_file;
-                return Err(FsError::TooBig { path: path.to_string(), limit });
-            }
+            let text = self.text_of(path, stage, current.as_ref())?;
             self.judge_text(path, current.as_ref().map(|(_, old)| &**old), &text, author)?;
             match self.put(path, &text, current.as_ref(), stage.mtime, author) {
                 Err(FsError::Store(_, StoreError::Conflict { .. })) => {}
@@ -47,6 +41,38 @@ impl Fs {
             }
         }
         Err(FsError::NoSpace(format!("{path}: too many saves at once")))
+    }
+
+    /// Judges the stage's text, as [`Fs::save`] would, and commits nothing.
+    pub(crate) fn judge_stage(
+        &self,
+        path: &TreePath,
+        stage: &Stage,
+        author: &Author,
+    ) -> Result<(), FsError> {
+        let current = self.read_stored(path)?;
+        let text = self.text_of(path, stage, current.as_ref())?;
+        self.judge_text(path, current.as_ref().map(|(_, old)| &**old), &text, author)
+    }
+
+    /// The text that a stage makes of the one that is stored now.
+    fn text_of(
+        &self,
+        path: &TreePath,
+        stage: &Stage,
+        current: Option<&Stored>,
+    ) -> Result<Arc<[u8]>, FsError> {
+        let text: Arc<[u8]> = match (stage.appended(), current) {
+            (Some(more), Some((entry, text))) if Some(entry.modified) != stage.base => {
+                [text, more].concat().into()
+            }
+            _ => stage.data().into(),
+        };
+        if text.len() as u64 > self.options.max_file {
+            let limit = self.options.max_file;
+            return Err(FsError::TooBig { path: path.to_string(), limit });
+        }
+        Ok(text)
     }
 
     /// Judges a text; a refused one is kept with its reasons.

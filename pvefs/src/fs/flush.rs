@@ -1,6 +1,7 @@
 //! flush and fsync: where a stage becomes the text of its file.
 
-use crate::fs::handle::{Body, Handle};
+use crate::fs::handle::{Body, Caller, Handle};
+use crate::fs::holders::holds;
 use crate::fs::inode::Ino;
 use crate::fs::overlay::Shade;
 use crate::fs::stage::Stage;
@@ -15,13 +16,14 @@ impl Fs {
     /// Commits what was written to the handle; called at each close of each of its descriptors.
     ///
     /// Before the first write nothing is committed: a shell's `cmd > FILE` closes a descriptor before `cmd` has written
-    /// anything. When a text is refused as a whole, the handle is not poisoned: `{ echo a; ls; echo b; } > FILE` flushes in
-    /// the middle. Returns the inode whose attributes changed.
+    /// anything. `{ echo a; ls; echo b; } > FILE` flushes in the middle: as long as `caller`, or who opened the file, has
+    /// another descriptor of it, a configuration is judged but not committed, or readers would see a part of it. A text that
+    /// is refused as a whole then does not poison the handle. Returns the inode whose attributes changed.
     ///
     /// # Errors
     /// [`FsError::Refused`], as often as it is asked while the text is the same.
-    pub fn flush(&self, fh: u64) -> Result<Option<Ino>, FsError> {
-        self.commit_handle(fh, true)
+    pub fn flush(&self, fh: u64, caller: Caller) -> Result<Option<Ino>, FsError> {
+        self.commit_handle(fh, Some(caller))
     }
 
     /// Commits what was written to the handle.
@@ -29,10 +31,12 @@ impl Fs {
     /// # Errors
     /// As [`Fs::flush`].
     pub fn fsync(&self, fh: u64) -> Result<Option<Ino>, FsError> {
-        self.commit_handle(fh, false)
+        self.commit_handle(fh, None)
     }
 
-    fn commit_handle(&self, fh: u64, is_flush: bool) -> Result<Option<Ino>, FsError> {
+    /// `closer` is who closes a descriptor, if that is why.
+    fn commit_handle(&self, fh: u64, closer: Option<Caller>) -> Result<Option<Ino>, FsError> {
+        let is_flush = closer.is_some();
         let handle = self.handles.find(fh).ok_or(FsError::BadHandle(fh))?;
         let Body::Stage(shared) = &handle.body else { return Ok(None) };
         // Without a path it was removed or replaced while open: as anywhere, what is written to it then is lost with it.
@@ -48,7 +52,12 @@ impl Fs {
         if !stage.is_dirty() && !self.empties(&path, &handle, &stage, is_flush)? {
             return Ok(None);
         }
-        let result = self.save(&path, &mut stage, handle.author());
+        let goes_on = closer.is_some_and(|closer| self.goes_on(&path, fh, &handle, closer));
+        let result = if goes_on {
+            self.judge_stage(&path, &stage, handle.author())
+        } else {
+            self.save(&path, &mut stage, handle.author())
+        };
         if let Err(error @ FsError::Refused { .. }) = result {
             if let FsError::Refused { refusal, .. } = &error {
                 stage.refused = Some(refusal.clone());
@@ -56,7 +65,18 @@ impl Fs {
             self.failed_replacing(&path, &handle);
             return Err(error);
         }
-        result.map(|()| Some(handle.ino))
+        result.map(|()| Some(handle.ino).filter(|_| !goes_on))
+    }
+
+    /// Whether another descriptor of the handle is open, whose close is still to come. Only if no other handle writes to
+    /// the file it is certain which handle a descriptor belongs to.
+    fn goes_on(&self, path: &TreePath, fh: u64, handle: &Handle, closer: Caller) -> bool {
+        let Some(name) = path.name().filter(|_| self.judge.judges(path)) else { return false };
+        let Some(device) = self.device.get() else { return false };
+        let mut processes = vec![closer.pid, handle.caller.pid];
+        processes.dedup();
+        !self.handles.has_other_writer(handle.ino, fh)
+            && processes.iter().any(|pid| holds(*pid, device, handle.ino, name))
     }
 
     /// Whether a handle that was not written to empties its file.

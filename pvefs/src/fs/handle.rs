@@ -154,6 +154,15 @@ impl Handles {
         }
     }
 
+    /// Whether another handle than `fh` writes to `ino`.
+    pub fn has_other_writer(&self, ino: Ino, fh: u64) -> bool {
+        let open = self.open.read();
+        open.iter().any(|(other, handle)| {
+            let writes = matches!(handle.body, Body::Stage(_));
+            *other != fh && handle.ino == ino && writes
+        })
+    }
+
     /// The stages of the handles that write to `ino`.
     pub fn stages_of(&self, ino: Ino) -> Vec<Arc<Mutex<Stage>>> {
         self.open

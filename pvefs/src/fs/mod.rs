@@ -20,6 +20,7 @@ mod flush;
 mod guests;
 mod handle;
 mod hold;
+mod holders;
 mod inode;
 mod judge;
 mod lock;
@@ -59,7 +60,7 @@ use lock::Locks;
 use overlay::Overlay;
 use parking_lot::Mutex;
 use pvefs_store::{Author, Change, Commit, Store, StoreError, TreePath};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 /// Hidden directory of the store that is no part of the tree people see.
@@ -126,6 +127,7 @@ pub struct Fs {
     texts: Mutex<cache::Cache>,
     log: Mutex<virt::Log>,
     mended: Mutex<hold::Mended>,
+    device: OnceLock<String>,
     started: SystemTime,
     effects: Box<dyn Fn(Effect) + Send + Sync>,
 }
@@ -161,9 +163,16 @@ impl Fs {
             texts: Mutex::default(),
             log: Mutex::new(virt::Log::default()),
             mended: Mutex::new(hold::Mended::default()),
+            device: OnceLock::new(),
             started: SystemTime::now(),
             effects: Box::new(effects),
         })
+    }
+
+    /// Says which device the mount is, as /proc/PID/mountinfo shows it. Without it no close is known not to be the last.
+    pub fn set_device(&self, device: String) {
+        // There is one mount, and one device.
+        let _ = self.device.set(device);
     }
 
     /// The store below.

@@ -117,7 +117,7 @@ impl Bench {
     }
 
     fn close(&self, fh: u64) -> Result<(), FsError> {
-        let flushed = self.fs.flush(fh).map(drop);
+        let flushed = self.fs.flush(fh, self.who).map(drop);
         self.fs.release(fh);
         flushed
     }

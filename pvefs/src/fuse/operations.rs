@@ -271,13 +271,14 @@ impl Filesystem for Adapter {
 
     fn flush(
         &self,
-        _request: &Request,
+        request: &Request,
         _ino: INodeNo,
         fh: FileHandle,
         _lock_owner: LockOwner,
         reply: ReplyEmpty,
     ) {
-        self.commit(move |fs| fs.flush(fh.0), reply);
+        let caller = caller(request);
+        self.commit(move |fs| fs.flush(fh.0, caller), reply);
     }
 
     fn release(

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use fuser::{Config, Notifier, Session, SessionACL};
 use nix::sys::signal::{SigSet, Signal};
 use pvefs_store::{SqliteOptions, SqliteStore, Store};
-use rustix::fs::{AtFlags, statat};
+use rustix::fs::{AtFlags, fstat, major, minor, statat};
 use rustix::io::Errno;
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
@@ -69,6 +69,7 @@ fn serve(settings: &Settings, judge: Arc<dyn Judge>, signals: SigSet) -> Result<
         let ended = session.run().err().map_or("it was unmounted".to_owned(), |e| e.to_string());
         let _ = stop.send(ended);
     })?;
+    fs.set_device(device_of(mounted.root())?);
     mounted.attach(&settings.root)?;
     probe(mounted.root())?;
     tracing::info!("{} is mounted at {}", settings.store.display(), settings.root.display());
@@ -120,6 +121,12 @@ fn session(
         .map_err(ServeError::system("start the FUSE session"))?;
     let _ = notifier.set(session.notifier());
     Ok(session)
+}
+
+/// The device of a mount, as /proc/PID/mountinfo shows it.
+fn device_of(root: impl AsFd) -> Result<String, ServeError> {
+    let device = fstat(root).map_err(|e| ServeError::system("stat the mount")(e.into()))?.st_dev;
+    Ok(format!("{}:{}", major(device), minor(device)))
 }
 
 /// One request all the way.

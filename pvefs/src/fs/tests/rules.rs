@@ -16,7 +16,7 @@ fn rule_1_readers_see_the_committed_text_whole() {
     let fstat = bench.fs.getattr(bench.ino(C).unwrap(), None, bench.who).unwrap();
     assert_eq!((fstat.size, fstat.stable), (6, false), "and fstat comes without a handle");
     bench.fs.write(fh, 6, b": 2\n").unwrap();
-    bench.fs.flush(fh).unwrap();
+    bench.fs.flush(fh, bench.who).unwrap();
     assert_eq!(bench.read(C).unwrap(), GOOD);
     assert_eq!(bench.read_handle(before), OLD, "whoever opened before has what he opened");
 }
@@ -29,7 +29,7 @@ fn rule_2_a_wrong_line_is_refused_at_write_and_poisons_the_handle() {
     assert_eq!(errno(bench.fs.write(fh, 4, b"AD\n")), Errno::INVAL);
     assert_eq!(errno(bench.fs.write(fh, 7, b"fine: 1\n")), Errno::INVAL);
     assert_eq!(errno(bench.fs.fsync(fh)), Errno::INVAL);
-    assert_eq!(errno(bench.fs.flush(fh)), Errno::INVAL);
+    assert_eq!(errno(bench.fs.flush(fh, bench.who)), Errno::INVAL);
     bench.fs.release(fh);
     assert_eq!(bench.read(C).unwrap(), OLD);
     let [(path, text, reasons)] = &bench.rejected()[..] else { panic!("one is kept") };
@@ -53,14 +53,14 @@ fn rule_2_a_line_that_was_wrong_before_may_stay() {
 fn rule_3_a_flush_before_the_first_write_commits_nothing() {
     let bench = Bench::with_old();
     let fh = bench.open_for_save(C).unwrap();
-    bench.fs.flush(fh).unwrap();
+    bench.fs.flush(fh, bench.who).unwrap();
     assert_eq!(bench.read(C).unwrap(), OLD);
     bench.put(fh, GOOD).unwrap();
     assert_eq!(bench.read(C).unwrap(), OLD);
-    bench.fs.flush(fh).unwrap();
+    bench.fs.flush(fh, bench.who).unwrap();
     assert_eq!(bench.read(C).unwrap(), GOOD);
     let revisions = bench.history();
-    bench.fs.flush(fh).unwrap();
+    bench.fs.flush(fh, bench.who).unwrap();
     bench.fs.fsync(fh).unwrap();
     assert_eq!(bench.history(), revisions, "nothing new, no commit");
 }
@@ -80,7 +80,11 @@ fn rule_3_fsync_commits_and_reports() {
     let fh = bench.open_for_save(C).unwrap();
     bench.put(fh, LACKING).unwrap();
     assert_eq!(errno(bench.fs.fsync(fh)), Errno::INVAL);
-    assert_eq!(errno(bench.fs.flush(fh)), Errno::INVAL, "as long as the text is the same");
+    assert_eq!(
+        errno(bench.fs.flush(fh, bench.who)),
+        Errno::INVAL,
+        "as long as the text is the same"
+    );
     bench.fs.write(fh, LACKING.len() as u64, b"ok\n").unwrap();
     bench.fs.fsync(fh).unwrap();
     assert_eq!(bench.read(C).unwrap(), "new: 2\nok\n");
@@ -92,7 +96,7 @@ fn rule_3_a_flush_in_the_middle_does_not_spoil_the_rest() {
     let bench = Bench::with_old();
     let fh = bench.open_for_save(C).unwrap();
     bench.put(fh, LACKING).unwrap();
-    assert!(bench.fs.flush(fh).is_err());
+    assert!(bench.fs.flush(fh, bench.who).is_err());
     bench.fs.write(fh, 7, b"ok\n").unwrap();
     bench.close(fh).unwrap();
     assert_eq!(bench.read(C).unwrap(), "new: 2\nok\n");
@@ -103,7 +107,7 @@ fn rule_3_a_new_file_whose_text_is_refused_is_not_there() {
     for bad in [BAD, LACKING] {
         let bench = Bench::new();
         let fh = bench.create(C).unwrap();
-        assert!(bench.put(fh, bad).and_then(|()| bench.fs.flush(fh).map(drop)).is_err());
+        assert!(bench.put(fh, bad).and_then(|()| bench.fs.flush(fh, bench.who).map(drop)).is_err());
         assert_eq!(bench.read(C), None, "not there yet");
         let other = "nodes/n1/qemu-server/100.conf";
         assert!(bench.create(other).is_err(), "the number is taken as long as it is being made");
@@ -157,9 +161,9 @@ fn rule_5_truncation_alone_empties_no_configuration() {
     assert_eq!(errno(bench.fs.setattr(ino, None, Some(0), None, bench.who)), Errno::PERM);
     let fh = bench.open(C, write()).unwrap();
     bench.fs.setattr(ino, Some(fh), Some(0), None, bench.who).unwrap();
-    assert_eq!(errno(bench.fs.flush(fh)), Errno::PERM, "truncate -s 0");
+    assert_eq!(errno(bench.fs.flush(fh, bench.who)), Errno::PERM, "truncate -s 0");
     bench.put(fh, GOOD).unwrap();
-    bench.fs.flush(fh).unwrap();
+    bench.fs.flush(fh, bench.who).unwrap();
     assert_eq!(bench.read(C).unwrap(), GOOD, "vim truncates through its handle");
 }
 

@@ -38,7 +38,7 @@ fn write_and_close(bench: &Bench, fh: u64, text: &str) -> Result<(), FsError> {
 fn redirection_of_a_shell() {
     check("bash >", |bench, text| {
         let fh = bench.open_for_save(C)?;
-        bench.fs.flush(fh)?;
+        bench.fs.flush(fh, bench.who)?;
         let mut result = Ok(());
         let mut at = 0;
         for line in text.split_inclusive('\n') {

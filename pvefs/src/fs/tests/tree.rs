@@ -180,7 +180,7 @@ fn what_a_failed_first_save_leaves_can_be_removed() {
     let bench = Bench::new();
     let fh = bench.create(C).unwrap();
     assert!(bench.put(fh, BAD).is_err());
-    assert!(bench.fs.flush(fh).is_err());
+    assert!(bench.fs.flush(fh, bench.who).is_err());
     bench.unlink(C).unwrap();
     assert_eq!(bench.list("nodes/n1/lxc"), [""; 0]);
     bench.save(C, GOOD).unwrap();
