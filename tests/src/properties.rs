@@ -165,14 +165,19 @@ fn places(diagnostics: &[Diagnostic], text: &[u8]) {
 
 /// A line is refused on its own only if the file is refused for it, and is not refused if it was there before.
 fn lines(kind: FileKind, data: &[u8], report: &Report) {
+    let mut repeats = 4;
     for line in data.split(|&byte| byte == b'\n').take(24) {
         let alone = check_line(kind, line);
         places(&alone.diagnostics, line);
         if alone.is_refused() {
             let quoted = String::from_utf8_lossy(line);
             assert!(report.is_refused(), "{quoted:?} is refused and the file is not: {alone:?}");
-            let again = check_written_line(kind, Some(data), line);
-            assert!(!again.is_refused(), "{quoted:?} was there: {again:?}");
+            // Each of these checks the whole file again.
+            if repeats > 0 {
+                repeats -= 1;
+                let again = check_written_line(kind, Some(data), line);
+                assert!(!again.is_refused(), "{quoted:?} was there: {again:?}");
+            }
         }
     }
 }
