@@ -159,7 +159,10 @@ pub fn plan(
                 ssh::authorized_keys(guest)?;
             }
             // Tells old inits not to check file systems, which are the host's business.
-            Event::Start => guest.root.write("fastboot", "", 0o644)?,
+            Event::Start => guest.root.edit("fastboot", 0o644, |old| match old {
+                Some(_) => None,
+                None => Some(String::new()),
+            })?,
         }
         if strict {
             for part in ALL {

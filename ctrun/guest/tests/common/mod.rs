@@ -1,4 +1,5 @@
 //! Copies of test roots, and options that make results the same each time.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -60,6 +61,7 @@ impl Guest {
 
     /// A path in it.
     pub fn path(&self, path: &str) -> PathBuf {
+        assert!(!path.starts_with('/'), "{path} would be the host's");
         self.dir.path().join(path)
     }
 
@@ -88,7 +90,6 @@ impl Guest {
     }
 
     /// Everything below the root: paths with content, target, mode and owner.
-    #[allow(dead_code)]
     pub fn tree(&self) -> Vec<String> {
         let mut all = Vec::new();
         walk(self.dir.path(), self.dir.path(), &mut all);
