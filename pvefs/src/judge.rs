@@ -3,7 +3,7 @@
 use crate::fs::{GuestPath, Judge, Refusal};
 use crate::render;
 use annotate_snippets::Renderer;
-use pve_config::{FileKind, LineIndex, Report, check_line, check_prefix, check_save};
+use pve_config::{FileKind, LineIndex, Report, check_prefix, check_save, check_written_line};
 use pvefs_store::TreePath;
 
 /// Judges container configurations, `storage.cfg` and `datacenter.cfg`.
@@ -40,10 +40,10 @@ fn refusal(path: &TreePath, text: &[u8], report: &Report) -> Option<Refusal> {
 }
 
 impl Judge for ConfigJudge {
-    fn line(&self, path: &TreePath, line: &[u8]) -> Result<(), Refusal> {
+    fn line(&self, path: &TreePath, old: Option<&[u8]>, line: &[u8]) -> Result<(), Refusal> {
         let Some(kind) = kind_of(path) else { return Ok(()) };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        refusal(path, line, &check_line(kind, line)).map_or(Ok(()), Err)
+        refusal(path, line, &check_written_line(kind, old, line)).map_or(Ok(()), Err)
     }
 
     fn prefix(&self, path: &TreePath, old: Option<&[u8]>, prefix: &[u8]) -> Result<(), Refusal> {
@@ -102,7 +102,9 @@ mod tests {
             ConfigJudge.text(&path, Some(b"memroy: 512\n"), b"memroy: 512\nswap: 1\n"),
             Ok(())
         );
-        assert!(ConfigJudge.line(&path, b"memroy: 512\r").is_err());
-        assert_eq!(ConfigJudge.line(&path, b"memory: 512\r"), Ok(()));
+        assert!(ConfigJudge.line(&path, None, b"memroy: 512\r").is_err());
+        assert_eq!(ConfigJudge.line(&path, None, b"memory: 512\r"), Ok(()));
+        let old = Some(b"net0: name=eth0,bogus=1\n".as_slice());
+        assert_eq!(ConfigJudge.line(&path, old, b"net0: name=eth1,bogus=1"), Ok(()));
     }
 }

@@ -149,11 +149,11 @@ fn find_all(key: Option<&str>) -> Result<Vec<Explanation>, CliError> {
                     return Err(CliError::new(format!("{key} is not taken: {reason}")));
                 }
                 // A family itself is explained too, `lxc.cgroup2.`; as a key in a file it would be none.
-            None => LXC_KEYS
-                .iter()
-                .find(|found| found.name == key)
-                .or_else(|| find_lxc(key).map(|(found, _)| found))
-                .map(of_lxc),
+                None => LXC_KEYS
+                    .iter()
+                    .find(|found| found.name == key)
+                    .or_else(|| find_lxc(key).map(|(found, _)| found))
+                    .map(of_lxc),
             }
         }
         Some(key) => match (key.strip_prefix("storage."), key.strip_prefix("datacenter.")) {

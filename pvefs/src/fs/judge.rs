@@ -4,11 +4,12 @@ use pvefs_store::TreePath;
 
 /// Decides which texts may be stored. The file system itself knows nothing of the language of configurations.
 pub trait Judge: Send + Sync {
-    /// Judges a complete line, without its newline, of a file being written.
+    /// Judges a complete line, without its newline, of a file being written. What was wrong with the stored text `old`
+    /// already is let pass.
     ///
     /// # Errors
     /// When no later byte can make it right.
-    fn line(&self, path: &TreePath, line: &[u8]) -> Result<(), Refusal>;
+    fn line(&self, path: &TreePath, old: Option<&[u8]>, line: &[u8]) -> Result<(), Refusal>;
 
     /// Judges the beginning of a text that is still being written, up to the end of a line, against the stored one.
     ///

@@ -26,7 +26,7 @@ const LACKING: &str = "new: 2\n";
 struct Tiny;
 
 impl Judge for Tiny {
-    fn line(&self, _path: &TreePath, line: &[u8]) -> Result<(), Refusal> {
+    fn line(&self, _path: &TreePath, _old: Option<&[u8]>, line: &[u8]) -> Result<(), Refusal> {
         if line.windows(3).any(|word| word == b"BAD") {
             return Err(refusal("a bad line"));
         }
@@ -34,7 +34,7 @@ impl Judge for Tiny {
     }
 
     fn text(&self, path: &TreePath, _old: Option<&[u8]>, new: &[u8]) -> Result<(), Refusal> {
-        self.line(path, new)?;
+        self.line(path, None, new)?;
         if new.split(|byte| *byte == b'\n').any(|line| line == b"ok") {
             return Ok(());
         }

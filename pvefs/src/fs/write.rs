@@ -4,6 +4,8 @@ use crate::fs::handle::{Body, Handle};
 use crate::fs::stage::Stage;
 use crate::fs::{Call, Fs, FsError, Refusal};
 use pvefs_store::TreePath;
+use std::cell::OnceCell;
+use std::collections::HashSet;
 
 /// The longest text that is judged again at each write; a longer one is judged when it is whole, so that writing it line
 /// by line does not take quadratic time.
@@ -51,9 +53,20 @@ impl Fs {
 
     /// The first line that is wrong and was not in the text before: what is stored already can be mended step by step.
     fn first_refusal(&self, path: &TreePath, lines: &[&[u8]]) -> Option<Refusal> {
+        // Read only once a line is wrong, which is rare.
+        let stored = OnceCell::new();
+        let known: OnceCell<HashSet<&[u8]>> = OnceCell::new();
         let (line, refusal) = lines.iter().find_map(|line| {
-            let refusal = self.judge.line(path, line).err()?;
-            (!self.stored_has_line(path, line)).then_some((line, refusal))
+            self.judge.line(path, None, line).err()?;
+            let old: Option<&[u8]> = stored
+                .get_or_init(|| self.store.read(path).ok().flatten().map(|(_, text)| text))
+                .as_deref();
+            let known = known
+                .get_or_init(|| old.unwrap_or_default().split(|byte| *byte == b'\n').collect());
+            if known.contains(line) {
+                return None;
+            }
+            Some((line, self.judge.line(path, old, line).err()?))
         })?;
         tracing::debug!("{path}: line {:?} refused", String::from_utf8_lossy(line));
         Some(refusal)
@@ -65,11 +78,6 @@ impl Fs {
         let settled = stage.settled().filter(|text| text.len() <= SETTLED_MAX)?;
         let old = self.store.read(path).ok()?;
         self.judge.prefix(path, old.as_ref().map(|(_, text)| &**text), settled).err()
-    }
-
-    fn stored_has_line(&self, path: &TreePath, line: &[u8]) -> bool {
-        let Ok(Some((_, text))) = self.store.read(path) else { return false };
-        text.split(|byte| *byte == b'\n').any(|old| old == line)
     }
 
     fn refuse_line(&self, path: &TreePath, handle: &Handle, stage: &mut Stage, refusal: &Refusal) {
