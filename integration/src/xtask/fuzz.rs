@@ -17,7 +17,7 @@ pub struct Args {
 /// What `cargo fuzz` passes too; with it libFuzzer sees which code an input reaches.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions";
+    -Cllvm-args=-sanitizer-coverage-trace-compares";
 
 /// Runs the fuzzer.
 pub fn task(args: &Args) -> Result<(), String> {
@@ -34,23 +34,27 @@ pub fn task(args: &Args) -> Result<(), String> {
     }
     let folder = root().join("tests/fuzz");
     let build = target().join("fuzz");
-    let cargo = ["+nightly", "build", "--release", "--bin", &args.subject];
+    // Naming the target keeps the flags away from build scripts and macros.
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let cargo = ["+nightly", "build", "--release", "--target", &target, "--bin", &args.subject];
     run(command("cargo", cargo)
         .current_dir(&folder)
         .env("RUSTFLAGS", FLAGS)
         .env("CARGO_TARGET_DIR", &build))?;
-    let program = build.join("release").join(&args.subject);
-    let found = build.join("corpus").join(&args.subject);
-    std::fs::create_dir_all(&found).map_err(|error| format!("{}: {error}", found.display()))?;
+    let program = build.join(target).join("release").join(&args.subject);
+    let new = build.join("corpus").join(&args.subject);
+    std::fs::create_dir_all(&new).map_err(|error| format!("{}: {error}", new.display()))?;
     let corpus = root().join("tests/fixtures/corpus").join(&args.subject);
     run(&mut command(
         &program.to_string_lossy(),
         [
             // New inputs go into the first folder; the second is only read.
-            found.to_string_lossy().into_owned(),
+            new.to_string_lossy().into_owned(),
             corpus.to_string_lossy().into_owned(),
             format!("-max_total_time={}", args.seconds),
-            "-max_len=4096".to_owned(),
+            "-max_len=2048".to_owned(),
+            "-timeout=10".to_owned(),
+            format!("-dict={}", folder.join("words.dict").display()),
             format!("-artifact_prefix={}/", build.display()),
         ],
     ))
