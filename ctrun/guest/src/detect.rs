@@ -255,7 +255,7 @@ fn suse(root: &mut Root, id: &str, release: &str) -> Result<Version, Error> {
         13 => version.minor <= 2,
         15..=41 => true,
         // Leap 42, and Tumbleweed, whose version is a date.
-        major => major >= 42 && (major < 1_000_000 || major >= 20_170_000),
+        major => major >= 42 && !(1_000_000..20_170_000).contains(&major),
     };
     if !fine {
         return Err(Error::TooOld { found: title(Os::Opensuse, version), oldest: "13.0" });

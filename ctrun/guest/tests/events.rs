@@ -262,6 +262,24 @@ fn host_keys_are_the_guest_s_own() {
 }
 
 #[test]
+fn other_files_for_the_same_interface_are_told() {
+    let warnings = |fixture: &str, path: &str, text: &str| {
+        let guest = Guest::new(fixture);
+        guest.put(path, text);
+        let (root, _) = guest.plan(CONFIG, Event::Start).unwrap();
+        root.warnings().join("\n")
+    };
+    let path = "etc/systemd/network/20-wired.network";
+    assert!(warnings("archlinux", path, "[Match]\nName=en* eth*\n").contains(path));
+    assert_eq!(warnings("archlinux", path, "[Match]\nName=wlan*\n"), "");
+    let path = "etc/netplan/50-cloud-init.yaml";
+    assert!(warnings("ubuntu-24.04", path, "network: {}\n").contains(path));
+    let path = "etc/network/interfaces.d/50-cloud-init";
+    assert!(warnings("debian-12", path, "auto eth0\niface eth0 inet dhcp\n").contains(path));
+    assert_eq!(warnings("debian-12", path, "iface eth9 inet dhcp\n"), "");
+}
+
+#[test]
 fn passwords() {
     let create = |password: Option<&str>| {
         let guest = Guest::new("debian-12");

@@ -62,13 +62,6 @@ impl Distribution for Ubuntu {
                 Dialect { cidr: false, inet6_methods: true },
             );
         }
-        for name in guest.root.list("etc/netplan")? {
-            if name.ends_with(".yaml") && name != "10-lxc.yaml" {
-                guest.root.warn(format!(
-                    "/etc/netplan/{name} in the guest may set up interfaces before /etc/systemd/network does"
-                ));
-            }
-        }
         networkd::write(guest.root, all)
     }
 }

@@ -25,6 +25,21 @@ pub(crate) struct Dialect {
 
 /// Plans the network of the guest.
 pub(crate) fn write(root: &mut Root, interfaces: &[Interface], dialect: Dialect) -> Result<()> {
+    for file in root.list(&format!("{PATH}.d"))? {
+        let path = format!("{PATH}.d/{file}");
+        if !root.is_file(&path) {
+            continue;
+        }
+        let text = root.text(&path)?.unwrap_or_default();
+        let blocks = parse(&text);
+        for interface in interfaces {
+            let same =
+                |b: &Block<'_>| matches!(b, Block::Iface { name, .. } if *name == interface.name);
+            if blocks.iter().any(same) {
+                root.warn(format!("/{path} in the guest also sets up {}", interface.name));
+            }
+        }
+    }
     root.edit(PATH, 0o644, |old| Some(merge(old.unwrap_or(""), interfaces, dialect)))
 }
 
@@ -122,13 +137,13 @@ fn release_fillers(block: Block<'_>) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Whether something brings the interface up at boot.
+/// Whether something brings the interface up at boot. `allow-hotplug` waits for udev, which a container need not have.
 fn is_up_at_boot(blocks: &[Block<'_>], name: &str) -> bool {
     blocks.iter().any(|block| {
         let Block::Other(line) = block else { return false };
         let mut words = line.split_whitespace();
         let keyword = words.next().unwrap_or("");
-        (keyword == "auto" || keyword.starts_with("allow-"))
+        (keyword == "auto" || keyword == "allow-auto")
             && words.any(|word| match word.strip_prefix('/').and_then(|w| w.split_once('*')) {
                 Some((prefix, suffix)) => name.starts_with(prefix) && name.ends_with(suffix),
                 None => word == name,
@@ -357,7 +372,7 @@ mod tests {
     fn a_gateway_off_the_subnet_gets_routes() {
         let eth0 =
             eth0(fixed("10.0.0.2/32"), Some("10.9.9.9"), fixed("fc00::2/64"), Some("fd00::1"));
-        let once = merge("", &[eth0.clone()], NEW);
+        let once = merge("", std::slice::from_ref(&eth0), NEW);
         assert!(once.contains("# --- BEGIN PVE ---\n\tpost-up ip route add 10.9.9.9 dev eth0\n\tpost-up ip route add default via 10.9.9.9 dev eth0\n\tpre-down ip route del default via 10.9.9.9 dev eth0\n\tpre-down ip route del 10.9.9.9 dev eth0\n# --- END PVE ---\n"), "{once}");
         assert!(once.contains("post-up ip -6 route add fd00::1 dev eth0"), "{once}");
         assert_eq!(merge(&once, &[eth0], NEW), once);
@@ -391,9 +406,9 @@ mod tests {
 
     #[test]
     fn interfaces_that_come_up_by_other_words_get_no_auto() {
-        for old in ["allow-hotplug eth0\n", "auto /eth*\n", "auto lo eth0\n"] {
+        for old in ["allow-auto eth0\n", "auto /eth*\n", "auto lo eth0\n"] {
             let new = merge(old, &[eth0(IpConfig::Dhcp, None, IpConfig::None, None)], NEW);
-            assert!(!new.contains("auto eth0"), "{new}");
+            assert!(!new.contains("\nauto eth0"), "{new}");
         }
         let new = merge(
             "iface eth0 inet manual\n",
@@ -408,6 +423,13 @@ mod tests {
         assert_eq!(netmask(0).to_string(), "0.0.0.0");
         assert_eq!(netmask(25).to_string(), "255.255.255.128");
         assert_eq!(netmask(32).to_string(), "255.255.255.255");
+    }
+
+    #[test]
+    fn hotplug_is_not_enough() {
+        let old = "auto lo\niface lo inet loopback\nallow-hotplug eth0\niface eth0 inet manual\n";
+        let want = "auto lo\niface lo inet loopback\nallow-hotplug eth0\nauto eth0\niface eth0 inet dhcp\n";
+        check(old, eth0(IpConfig::Dhcp, None, IpConfig::None, None), NEW, want);
     }
 
     proptest! {
