@@ -7,6 +7,7 @@ pub mod control;
 mod monitor;
 mod worker;
 
+use super::place::PlaceArgs;
 use crate::cli::CliError;
 use crate::fs::Judge;
 use crate::fuse::mount::MountError;
@@ -23,21 +24,8 @@ pub struct Args {
     /// Where to mount [default: /etc/pve]
     #[arg(value_name = "MOUNTPOINT", conflicts_with = "root")]
     pub mountpoint: Option<PathBuf>,
-    /// The same as MOUNTPOINT
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// The database [default: /var/lib/pvefs/pvefs.db]
-    #[arg(long, value_name = "FILE")]
-    pub store: Option<PathBuf>,
-    /// This node's name [default: the host name]
-    #[arg(long, value_name = "NAME")]
-    pub node: Option<String>,
-    /// Directory of the control socket [default: /run/pvefs]
-    #[arg(long, value_name = "DIR")]
-    pub run_dir: Option<PathBuf>,
-    /// Settings file [default: /etc/pvefs.conf, if it exists]
-    #[arg(long, value_name = "FILE")]
-    pub settings: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Go to the background once the file system can be used
     #[arg(long)]
     pub daemon: bool,
@@ -58,18 +46,9 @@ impl Args {
     /// # Errors
     /// When the settings file is wrong.
     pub fn settings(&self) -> Result<Settings, SettingsError> {
-        let mut settings = Settings::load(self.settings.as_deref())?;
-        if let Some(root) = self.mountpoint.as_ref().or(self.root.as_ref()) {
+        let mut settings = self.place.load()?;
+        if let Some(root) = &self.mountpoint {
             settings.root.clone_from(root);
-        }
-        if let Some(store) = &self.store {
-            settings.store.clone_from(store);
-        }
-        if let Some(node) = &self.node {
-            settings.node.clone_from(node);
-        }
-        if let Some(run_dir) = &self.run_dir {
-            settings.run_dir.clone_from(run_dir);
         }
         Ok(settings)
     }

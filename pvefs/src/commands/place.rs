@@ -1,12 +1,10 @@
 //! Which store, and which file of it, a command is about.
 
 use crate::cli::CliError;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use clap::Args;
 use pve_config::parse_ctid;
-use pvefs_store::{
-    Content, Entry, Revision, SqliteOptions, SqliteStore, Store, StoreError, TreePath,
-};
+use pvefs_store::{Content, Revision, SqliteOptions, SqliteStore, Store, StoreError, TreePath};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -31,12 +29,20 @@ pub struct PlaceArgs {
 }
 
 impl PlaceArgs {
-    /// The settings with what the command line says put over them.
+    /// [`PlaceArgs::load`], for commands.
     ///
     /// # Errors
     /// When the settings file is wrong.
     pub fn settings(&self) -> Result<Settings, CliError> {
-        let mut settings = Settings::load(self.settings.as_deref()).map_err(CliError::new)?;
+        self.load().map_err(CliError::new)
+    }
+
+    /// The settings with what the command line says put over them.
+    ///
+    /// # Errors
+    /// When the settings file is wrong.
+    pub fn load(&self) -> Result<Settings, SettingsError> {
+        let mut settings = Settings::load(self.settings.as_deref())?;
         let put = |from: &Option<PathBuf>, to: &mut PathBuf| {
             if let Some(path) = from {
                 to.clone_from(path);
@@ -57,6 +63,29 @@ impl PlaceArgs {
     /// When there is none, or it cannot be used.
     pub fn read(&self) -> Result<SqliteStore, CliError> {
         open_for_reading(&self.settings()?.store)
+    }
+}
+
+/// A file of a store that is open for reading.
+pub struct Found {
+    /// The settings.
+    pub settings: Settings,
+    /// The store as it is now.
+    pub store: SqliteStore,
+    /// The file, which exists or is in history.
+    pub path: TreePath,
+}
+
+impl PlaceArgs {
+    /// Opens the store and finds what `target` names.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or knows no such file.
+    pub fn find(&self, target: &Target) -> Result<Found, CliError> {
+        let settings = self.settings()?;
+        let store = open_for_reading(&settings.store)?;
+        let path = find(&store, &settings, &target.name)?;
+        Ok(Found { settings, store, path })
     }
 }
 
@@ -106,7 +135,7 @@ impl std::str::FromStr for Target {
 /// When history knows no such file.
 pub fn find(store: &dyn Store, settings: &Settings, name: &str) -> Result<TreePath, CliError> {
     if parse_ctid(name).is_some() {
-        return by_id(store, settings, name);
+        return by_id(store, name);
     }
     let inside = Path::new(name).strip_prefix(&settings.root).unwrap_or(Path::new(name));
     let text = inside.to_string_lossy();
@@ -131,7 +160,7 @@ fn unknown(name: &str) -> CliError {
 }
 
 /// The configuration of a container: the one that exists, or the one that was removed last.
-fn by_id(store: &dyn Store, settings: &Settings, id: &str) -> Result<TreePath, CliError> {
+fn by_id(store: &dyn Store, id: &str) -> Result<TreePath, CliError> {
     let mut found: Option<(bool, Revision, TreePath)> = None;
     for path in store.paths_named(&format!("{id}.conf")).map_err(CliError::new)? {
         if crate::fs::GuestPath::parse(&path).is_none() {
@@ -145,7 +174,6 @@ fn by_id(store: &dyn Store, settings: &Settings, id: &str) -> Result<TreePath, C
             found = Some(candidate);
         }
     }
-    let _ = settings;
     found.map(|(_, _, path)| path).ok_or_else(|| unknown(id))
 }
 
@@ -179,14 +207,6 @@ pub fn text(
         }
         Err(error) => Err(CliError::new(error)),
     }
-}
-
-/// What is known of a file without its text.
-///
-/// # Errors
-/// When the store cannot be read.
-pub fn stat(store: &dyn Store, path: &TreePath) -> Result<Option<Entry>, CliError> {
-    store.stat(path).map_err(CliError::new)
 }
 
 /// A time as people and programs read it, in UTC.

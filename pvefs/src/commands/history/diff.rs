@@ -1,7 +1,7 @@
 //! `pvefs diff`: what changed between two revisions of a file.
 
 use crate::cli::{CliError, written};
-use crate::commands::place::{PlaceArgs, Target, find, text, time};
+use crate::commands::place::{Found, PlaceArgs, Target, text, time};
 use pvefs_store::{CommitRecord, Revision, SqliteStore, Store, TreePath};
 use similar::TextDiff;
 use std::io::Write as _;
@@ -34,9 +34,7 @@ fn previous(store: &SqliteStore, path: &TreePath) -> Result<Option<Revision>, Cl
 /// # Errors
 /// When the store cannot be read, or one of the texts is not there.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let settings = args.place.settings()?;
-    let store = args.place.read()?;
-    let path = find(&store, &settings, &args.target.name)?;
+    let Found { store, path, .. } = args.place.find(&args.target)?;
     let older = match args.target.revision {
         Some(revision) => Some(revision),
         None => previous(&store, &path)?,

@@ -1,7 +1,7 @@
 //! `pvefs log`: the revisions of a file.
 
 use crate::cli::{CliError, OutputFormat, written};
-use crate::commands::place::{PlaceArgs, Target, find, time};
+use crate::commands::place::{Found, PlaceArgs, Target, time};
 use nix::unistd::{Uid, User};
 use pvefs_store::{CommitRecord, Store};
 use serde::Serialize;
@@ -67,9 +67,7 @@ fn line(row: &Row) -> String {
 /// # Errors
 /// When the store cannot be read or the file is not known.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let settings = args.place.settings()?;
-    let store = args.place.read()?;
-    let path = find(&store, &settings, &args.target.name)?;
+    let Found { store, path, .. } = args.place.find(&args.target)?;
     let newest = args.target.revision.unwrap_or(u64::MAX);
     let rows: Vec<_> = store
         .history(&path, usize::MAX)

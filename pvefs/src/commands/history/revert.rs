@@ -2,7 +2,7 @@
 
 use super::diff::made_at;
 use crate::cli::CliError;
-use crate::commands::place::{PlaceArgs, Target, find, text};
+use crate::commands::place::{Found, PlaceArgs, Target, text};
 use crate::commands::save::save;
 use pvefs_store::Store;
 use std::process::ExitCode;
@@ -24,9 +24,7 @@ pub struct Args {
 /// # Errors
 /// When there is no such text, or it is refused.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let settings = args.place.settings()?;
-    let store = args.place.read()?;
-    let path = find(&store, &settings, &args.target.name)?;
+    let Found { settings, store, path } = args.place.find(&args.target)?;
     let revision = match args.target.revision {
         Some(revision) => revision,
         None => {

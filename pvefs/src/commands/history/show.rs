@@ -1,7 +1,7 @@
 //! `pvefs show`: the text of a file, now or at a revision.
 
 use crate::cli::{CliError, written};
-use crate::commands::place::{PlaceArgs, Target, find, text};
+use crate::commands::place::{Found, PlaceArgs, Target, text};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -20,9 +20,7 @@ pub struct Args {
 /// # Errors
 /// When the store cannot be read, or there is no such text.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let settings = args.place.settings()?;
-    let store = args.place.read()?;
-    let path = find(&store, &settings, &args.target.name)?;
+    let Found { store, path, .. } = args.place.find(&args.target)?;
     let text = text(&store, &path, args.target.revision)?;
     written(std::io::stdout().lock().write_all(&text))?;
     Ok(ExitCode::SUCCESS)
