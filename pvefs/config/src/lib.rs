@@ -19,6 +19,7 @@ mod diff;
 mod document;
 mod edit;
 mod grammar;
+pub mod plan;
 mod properties;
 pub mod schema;
 mod storage;
@@ -36,5 +37,6 @@ pub use diagnostic::{Diagnostic, LineIndex, Position, Related, Report, Severity}
 pub use diff::{OptionChange, PropertyChange, diff};
 pub use document::{Document, Line, LineKind, OptionLine, PENDING, Section};
 pub use edit::EditError;
+pub use plan::plan;
 pub use properties::Properties;
 pub use storage::{StorageDocument, StorageProperty, StorageSection};
