@@ -16,7 +16,7 @@ pub fn task(_args: &Args) -> Result<(), String> {
     let pvefs = pvefs.to_string_lossy();
     let samples = root().join("integration/samples");
     eprintln!("\nA configuration without mistakes; nothing is printed:");
-    run(&mut command(&pvefs, ["check", "100.conf"]).current_dir(&samples))?;
+    run(command(&pvefs, ["check", "100.conf"]).current_dir(&samples))?;
     eprintln!("\nOne with several:");
     let broken = run(command(&pvefs, ["check", "101.conf"]).current_dir(&samples));
     if broken.is_ok() {
