@@ -17,13 +17,13 @@ impl Root {
     /// Makes all planned changes, in the order they were planned, and gives how many there were. Each file is replaced
     /// whole.
     pub fn apply(&mut self) -> Result<usize> {
-        let changes: Vec<_> = std::mem::take(&mut self.changes);
+        let changes = std::mem::take(&mut self.changes);
+        self.forget();
         let mut count = 0;
         for change in changes.iter().filter(|change| change.is_real()) {
             self.apply_one(change)?;
             count += 1;
         }
-        self.forget();
         Ok(count)
     }
 

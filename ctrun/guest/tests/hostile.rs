@@ -237,6 +237,9 @@ fn no_temporary_file_stays() {
     let error = root.apply().unwrap_err().to_string();
     assert!(error.contains("/etc/hostname"), "{error}");
     assert!(guest.tree().iter().all(|line| !line.contains(".ct-guest")));
+    let again =
+        ct_guest::plan(&mut root, &common::settings(CONFIG), &common::options(), Event::Start);
+    assert!(again.unwrap_err().to_string().contains("etc/hostname"));
 }
 
 /// Puts `/etc` and a link to the outside in each other's place, over and over.

@@ -157,23 +157,16 @@ fn merge(old: &str, interfaces: &[Interface], dialect: Dialect) -> String {
     let mut out = Out { text: String::with_capacity(old.len() + 256), dialect };
     let mut done: Vec<(&str, Kind)> = Vec::new();
     let mut up: Vec<&str> = Vec::new();
-    let lo_up = is_up_at_boot(&blocks, "lo");
     let has_lo = blocks.iter().any(|b| matches!(b, Block::Iface { name: "lo", .. }));
-    let mut need_lo = !lo_up && !has_lo;
+    if !is_up_at_boot(&blocks, "lo") && !has_lo {
+        out.loopback();
+    }
     for block in &blocks {
         match block {
             Block::Other(line) => {
-                if need_lo && !is_filler(line) {
-                    out.loopback();
-                    need_lo = false;
-                }
                 out.text.push_str(line);
             }
             Block::Iface { name, kind, lines } => {
-                if need_lo {
-                    out.loopback();
-                    need_lo = false;
-                }
                 let ours = interfaces.iter().find(|interface| interface.name == *name);
                 let managed = ours.is_some() || *name == "lo";
                 if managed && !up.contains(name) && !is_up_at_boot(&blocks, name) {
@@ -191,10 +184,6 @@ fn merge(old: &str, interfaces: &[Interface], dialect: Dialect) -> String {
                 }
             }
         }
-    }
-    if need_lo {
-        end_line(&mut out.text);
-        out.loopback();
     }
     for interface in interfaces {
         for (kind, family) in [(Kind::V4, interface.ip), (Kind::V6, interface.ip6)] {
