@@ -191,11 +191,14 @@ impl Bench {
         }
         // Of an empty text there is nothing to keep.
         if !texts.new.is_empty() {
-            let kept = read(&self.mounted.rejected(id));
-            let is_kept = kept.as_ref().is_some_and(|kept| {
-                *kept == texts.new || (!tool.whole && kept.contains(&texts.line))
+            let mut kept = None;
+            // What is written after the refusal is added when the file is closed, which nobody waits for.
+            let is_kept = wait_for(GRACE * 5, || {
+                kept = read(&self.mounted.rejected(id));
+                let kept = kept.as_ref()?;
+                (*kept == texts.new || (!tool.whole && kept.contains(&texts.line))).then_some(())
             });
-            if !is_kept {
+            if is_kept.is_none() {
                 wrong.push(format!("the refused text is not kept, but {kept:?}"));
             }
             let why = PathBuf::from(format!("{}.why", self.mounted.rejected(id).display()));
