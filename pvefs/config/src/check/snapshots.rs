@@ -3,12 +3,16 @@
 //! A save may add or remove a whole section, and change `parent`, `snapstate`, `unusedN`, the description and comments
 //! in one. Other lines stay as they were when the snapshot was taken. So a line that a script appends to the end of the
 //! file, and that would change a snapshot instead of the container, is refused.
+//!
+//! A snapshot that is being deleted (`snapstate: delete`) loses its volumes one by one: a `rootfs` or `mpN` line may go
+//! when an `unusedN` in the section names its volume.
 
 use super::gives_up;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::document::{Document, OptionLine, Section};
-use crate::schema::{quote, split_index};
-use std::collections::HashMap;
+use crate::properties::Properties;
+use crate::schema::{find_option, quote, split_index};
+use std::collections::{HashMap, HashSet};
 
 fn may_change(key: &str) -> bool {
     matches!(key, "parent" | "snapstate" | "description") || split_index(key).0 == "unused"
@@ -16,6 +20,24 @@ fn may_change(key: &str) -> bool {
 
 fn records<'d>(document: &'d Document, section: &Section) -> Vec<OptionLine<'d>> {
     document.options(section).filter(|option| !may_change(option.key)).collect()
+}
+
+fn is_being_deleted(document: &Document, section: &Section) -> bool {
+    document.option(section, "snapstate").is_some_and(|state| state.value == "delete")
+}
+
+/// The volume that an option names.
+fn volume<'v>(key: &str, value: &'v str) -> Option<&'v str> {
+    Properties::parse(find_option(key).ok()?, value).get("volume")
+}
+
+/// The volumes that the `unusedN` of a section name.
+fn unused<'d>(document: &'d Document, section: &Section) -> HashSet<&'d str> {
+    let options = document.options(section);
+    options
+        .filter(|option| split_index(option.key).0 == "unused")
+        .filter_map(|option| volume(option.key, option.value))
+        .collect()
 }
 
 /// The snapshot sections by name and, where a name is there several times, by which of them it is.
@@ -65,12 +87,18 @@ fn compare(
             _ => report.push(added(new, name, option, was.get(option.key).copied())),
         }
     }
+    let is_deleted = is_being_deleted(old, before) && is_being_deleted(new, section);
+    let unused = if is_deleted { unused(new, section) } else { HashSet::new() };
     let mut gone: Vec<_> =
         left.into_iter().filter(|(_, count)| *count > 0).map(|(key, _)| key).collect();
     gone.sort_unstable();
     for (key, value) in gone {
         // A changed value was reported where it stands.
         if is.get(key).is_some_and(|now| *now != value) {
+            continue;
+        }
+        let is_mount = matches!(split_index(key), ("rootfs", None) | ("mp", Some(_)));
+        if is_mount && volume(key, value).is_some_and(|volume| unused.contains(volume)) {
             continue;
         }
         let span = section.name.clone().unwrap_or_default();
@@ -165,5 +193,26 @@ mod tests {
             none
         );
         assert_eq!(codes(&OLD.replace("memory: 512", "memory: 600")), none);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_being_deleted_loses_its_volumes() {
+        let of = |state: &str, lines: &str| {
+            format!("memory: 1\n\n[one]\nsnaptime: 1\nmemory: 2\n{state}{lines}")
+        };
+        let (delete, mounts) = ("snapstate: delete\n", "rootfs: l1:a,size=1G\nmp0: l1:b,mp=/b\n");
+        let alters = |state: (&str, &str), lines: &str| {
+            let (old, new) = (of(state.0, mounts), of(state.1, lines));
+            !altered_snapshots(&Document::parse(old), &Document::parse(new)).is_empty()
+        };
+        let deleting = (delete, delete);
+        assert!(!alters(deleting, "mp0: l1:b,mp=/b\nunused0: l1:a\n"));
+        assert!(!alters(deleting, "unused0: l1:a\nunused3: volume=l1:b\n"));
+        assert!(alters(deleting, "mp0: l1:b,mp=/b\n"), "the volume would be forgotten");
+        assert!(alters(deleting, "mp0: l1:b,mp=/c\nunused0: l1:a\n"));
+        assert!(alters(deleting, "mp0: l1:b,mp=/b\nunused0: l1:c\n"));
+        for state in [("", ""), (delete, ""), ("", delete)] {
+            assert!(alters(state, "mp0: l1:b,mp=/b\nunused0: l1:a\n"), "{state:?}");
+        }
     }
 }
