@@ -21,6 +21,7 @@ pub mod relay;
 pub mod seal;
 pub mod seccomp;
 pub mod settings;
+pub mod snapshot;
 pub mod spec;
 pub mod start;
 pub mod supervisor;

@@ -17,6 +17,7 @@ mod kill;
 mod list;
 mod reboot;
 mod run;
+mod snapshot_sim;
 mod start;
 mod state;
 mod stop;
@@ -68,6 +69,8 @@ enum Command {
     List(list::Args),
     /// Remove what a container left behind whose supervisor died
     Delete(delete::Args),
+    /// Show what a snapshot operation would make of a configuration
+    SnapshotSim(snapshot_sim::Args),
 }
 
 /// A container.
@@ -134,6 +137,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::State(args) => state::state(&settings, &args),
         Command::List(args) => list::list(&settings, &args),
         Command::Delete(args) => delete::delete(&settings, &args),
+        Command::SnapshotSim(args) => snapshot_sim::snapshot_sim(&args),
     }
 }
 
