@@ -326,7 +326,7 @@ impl Storage for Btrfs {
             return Err(Error::IsBase { what: format!("resize {volume}") });
         }
         if image.format == Format::Raw {
-            return grow(volume, &Self::data(&image, &subvolume), size);
+            return grow(volume, &Self::data(&image, &subvolume), size, self.layout.shared);
         }
         self.check_quota(format!("resize {volume}"))?;
         let now = quota(&subvolume)?.size;

@@ -4,6 +4,7 @@ use std::fs::File;
 
 use crate::error::{Error, Result, Trying, show};
 use crate::features::{Feature, Source};
+use crate::layout::Preallocation;
 use crate::mount::{self, Options};
 use crate::storage::{Storage, Where};
 use crate::volid::{Format, VolumeId};
@@ -25,7 +26,7 @@ pub struct Target<'a> {
 /// Copies a volume, or a snapshot of it, with all that its files have. The volume must not be in use; a snapshot may.
 ///
 /// Images are copied as they are, without their holes, or share their blocks with the copy where the file system can.
-/// Directories are copied by rsync, or by a snapshot within one btrfs.
+/// Directories are copied by GNU tar, or by a snapshot within one btrfs.
 pub fn copy(
     from: &dyn Storage,
     volume: &VolumeId,
@@ -66,16 +67,26 @@ pub fn copy(
                 return Err(Error::NotPossible { what, why });
             }
             to.storage.create_with(to.owner, wanted, &mut |new| {
-                image::make(new, to.size, (0, 0), crate::layout::Preallocation::Off)?;
+                image::make(new, to.size, (0, 0), Preallocation::Off)?;
                 let opened = mount::volume(&place, &Options::read_only())?;
                 let image = Where::Image { path: new.to_owned(), fixed: false };
                 let mounted = mount::volume(&image, &Options::default())?;
-                tree::copy(&what, &opened.root()?, &mounted.root()?)?;
-                Ok(mounted.close()?)
+                let copied = tree::copy(&what, &opened.root()?, &mounted.root()?)
+                    .and_then(|()| Ok(mounted.close()?));
+                // What a file system in an image says when there is nothing below it any more tells nobody the reason.
+                copied.map_err(|error| match to.storage.status() {
+                    Ok(room) if room.available < ALMOST_NONE => {
+                        Error::Full { what: what.clone(), storage: to.storage.name().into() }
+                    }
+                    _ => error,
+                })
             })
         }
     }
 }
+
+/// Bytes.
+const ALMOST_NONE: u64 = 1 << 20;
 
 fn source(volume: &VolumeId, snapshot: Option<&str>) -> Source {
     let is_base = || volume.name().rsplit('/').next().is_some_and(|file| file.starts_with("base"));

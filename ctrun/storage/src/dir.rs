@@ -262,7 +262,7 @@ impl Storage for Dir {
             return Err(Error::IsBase { what: format!("resize {volume}") });
         }
         self.check(Feature::Resize, volume, image.format, Source::Current)?;
-        grow(volume, &path, size)
+        grow(volume, &path, size, self.layout.shared)
     }
 
     fn to_base(&self, volume: &VolumeId) -> Result<VolumeId> {
@@ -379,7 +379,7 @@ pub(crate) fn source_of(image: &Image, snapshot: Option<&str>) -> Source {
 }
 
 /// Makes the image of `volume` larger.
-pub(crate) fn grow(volume: &VolumeId, path: &Path, size: u64) -> Result<u64> {
+pub(crate) fn grow(volume: &VolumeId, path: &Path, size: u64, shared: bool) -> Result<u64> {
     let now = fs::metadata(path).trying(|| format!("look at {}", show(path)))?.len();
     if size < now {
         return Err(Error::Shrink {
@@ -388,6 +388,6 @@ pub(crate) fn grow(volume: &VolumeId, path: &Path, size: u64) -> Result<u64> {
             to: format_size(size),
         });
     }
-    image::grow(path, size)?;
+    image::grow(path, size, shared)?;
     Ok(size)
 }

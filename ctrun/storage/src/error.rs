@@ -98,6 +98,14 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// No room is left in a storage whose images promise more than it has.
+    #[error("cannot {what}: no room is left in the storage `{storage}`")]
+    Full {
+        /// What was tried.
+        what: String,
+        /// The storage.
+        storage: String,
+    },
     /// A smaller size than the volume has.
     #[error("unable to shrink {volume} from {from} to {to}: the files in it could be lost")]
     Shrink {
@@ -151,9 +159,8 @@ impl Error {
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Program { message, .. } => {
-                message.contains("No space left") || message.contains("Disk quota exceeded")
-            }
+            Self::Program { message, .. } => says_full(message),
+            Self::Full { .. } => true,
             Self::Archive(archive::Error::Full { .. } | archive::Error::TooLarge { .. }) => true,
             _ => false,
         }
@@ -162,4 +169,11 @@ impl Error {
 
 pub(crate) fn show(path: &Path) -> std::path::Display<'_> {
     path.display()
+}
+
+/// Whether a program says that there is no room. tar reports a write that was cut short by what arrived.
+pub(crate) fn says_full(message: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded", "Wrote only"]
+        .iter()
+        .any(|words| message.contains(words))
 }

@@ -74,7 +74,7 @@ const fn row(
     Row { kind, format, feature, current, snapshot, base }
 }
 
-use Feature::{Clone, Copy, Rename, Resize, Snapshot, Template};
+use Feature as Can;
 use Format::{Raw, Subvol};
 use Support::{No, Quota, Reflink, Yes};
 
@@ -82,30 +82,30 @@ use Support::{No, Quota, Reflink, Yes};
 ///
 /// The reference has no snapshot and no clone of a raw image in a `dir`; with reflinks there is one.
 pub static FEATURES: &[Row] = &[
-    row("dir", Raw, Snapshot, [Reflink, No, No]),
-    row("dir", Raw, Clone, [No, Reflink, Reflink]),
-    row("dir", Raw, Copy, [Yes, Reflink, Yes]),
-    row("dir", Raw, Template, [Yes, No, No]),
-    row("dir", Raw, Rename, [Yes, No, No]),
-    row("dir", Raw, Resize, [Yes, No, No]),
-    row("dir", Subvol, Snapshot, [No, No, No]),
-    row("dir", Subvol, Clone, [No, No, No]),
-    row("dir", Subvol, Copy, [Yes, No, Yes]),
-    row("dir", Subvol, Template, [Yes, No, No]),
-    row("dir", Subvol, Rename, [Yes, No, No]),
-    row("dir", Subvol, Resize, [No, No, No]),
-    row("btrfs", Raw, Snapshot, [Yes, No, No]),
-    row("btrfs", Raw, Clone, [No, Yes, Yes]),
-    row("btrfs", Raw, Copy, [Yes, Yes, Yes]),
-    row("btrfs", Raw, Template, [Yes, No, No]),
-    row("btrfs", Raw, Rename, [Yes, No, No]),
-    row("btrfs", Raw, Resize, [Yes, No, No]),
-    row("btrfs", Subvol, Snapshot, [Yes, No, No]),
-    row("btrfs", Subvol, Clone, [No, Yes, Yes]),
-    row("btrfs", Subvol, Copy, [Yes, Yes, Yes]),
-    row("btrfs", Subvol, Template, [Yes, No, No]),
-    row("btrfs", Subvol, Rename, [Yes, No, No]),
-    row("btrfs", Subvol, Resize, [Quota, No, No]),
+    row("dir", Raw, Can::Snapshot, [Reflink, No, No]),
+    row("dir", Raw, Can::Clone, [No, Reflink, Reflink]),
+    row("dir", Raw, Can::Copy, [Yes, Reflink, Yes]),
+    row("dir", Raw, Can::Template, [Yes, No, No]),
+    row("dir", Raw, Can::Rename, [Yes, No, No]),
+    row("dir", Raw, Can::Resize, [Yes, No, No]),
+    row("dir", Subvol, Can::Snapshot, [No, No, No]),
+    row("dir", Subvol, Can::Clone, [No, No, No]),
+    row("dir", Subvol, Can::Copy, [Yes, No, Yes]),
+    row("dir", Subvol, Can::Template, [Yes, No, No]),
+    row("dir", Subvol, Can::Rename, [Yes, No, No]),
+    row("dir", Subvol, Can::Resize, [No, No, No]),
+    row("btrfs", Raw, Can::Snapshot, [Yes, No, No]),
+    row("btrfs", Raw, Can::Clone, [No, Yes, Yes]),
+    row("btrfs", Raw, Can::Copy, [Yes, Yes, Yes]),
+    row("btrfs", Raw, Can::Template, [Yes, No, No]),
+    row("btrfs", Raw, Can::Rename, [Yes, No, No]),
+    row("btrfs", Raw, Can::Resize, [Yes, No, No]),
+    row("btrfs", Subvol, Can::Snapshot, [Yes, No, No]),
+    row("btrfs", Subvol, Can::Clone, [No, Yes, Yes]),
+    row("btrfs", Subvol, Can::Copy, [Yes, Yes, Yes]),
+    row("btrfs", Subvol, Can::Template, [Yes, No, No]),
+    row("btrfs", Subvol, Can::Rename, [Yes, No, No]),
+    row("btrfs", Subvol, Can::Resize, [Quota, No, No]),
 ];
 
 impl Row {

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FallocateFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
@@ -201,11 +202,10 @@ pub(crate) fn can_reflink(dir: &Path) -> bool {
 /// Tells the file system of a copy that nobody has it mounted. The copy of a mounted one would otherwise be taken for in use,
 /// and its first mount wait for a sign of life (MMP, ext4(5)).
 pub(crate) fn clear_in_use(path: &Path) -> Result<()> {
+    let read = || format!("read {}", show(path));
     let file = File::open(path).trying(|| format!("open {}", show(path)))?;
-    let kind = FileSystem::detect(&file).trying(|| format!("read {}", show(path)))?;
-    if kind != Some(FileSystem::Ext4)
-        || !superblock(&file).trying(|| format!("read {}", show(path)))?.has_mmp
-    {
+    let kind = FileSystem::detect(&file).trying(read)?;
+    if kind != Some(FileSystem::Ext4) || !superblock(&file).trying(read)?.in_use {
         return Ok(());
     }
     let what = format!("mark {} as not in use", show(path));
@@ -215,28 +215,36 @@ pub(crate) fn clear_in_use(path: &Path) -> Result<()> {
 struct Superblock {
     bytes: u64,
     has_mmp: bool,
+    in_use: bool,
 }
 
 /// The fields of ext4's superblock that matter here (ext4's disk layout in the kernel's documentation).
 fn superblock(file: &File) -> io::Result<Superblock> {
+    const MMP_SEQ_CLEAN: u32 = 0xff4d_4d50;
     let mut block = [0; 1024];
     file.read_exact_at(&mut block, 1024)?;
     let word =
         |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+    let long = |low: usize, high: usize| u64::from(word(high)) << 32 | u64::from(word(low));
     let incompat = word(0x60);
-    let high = if incompat & 0x80 == 0 { 0 } else { u64::from(word(0x150)) };
-    let blocks = high << 32 | u64::from(word(0x4));
-    let bytes = blocks.checked_shl(10 + word(0x18).min(6)).unwrap_or(0);
-    Ok(Superblock { bytes, has_mmp: incompat & 0x100 != 0 })
+    let blocks = if incompat & 0x80 == 0 { u64::from(word(0x4)) } else { long(0x4, 0x150) };
+    let shift = 10 + word(0x18).min(6);
+    let has_mmp = incompat & 0x100 != 0;
+    let in_use = has_mmp && {
+        let mut sequence = [0; 4];
+        let at = long(0x168, 0x16c).checked_mul(1 << shift).and_then(|at| at.checked_add(4));
+        file.read_exact_at(&mut sequence, at.unwrap_or(u64::MAX >> 1))?;
+        u32::from_le_bytes(sequence) != MMP_SEQ_CLEAN
+    };
+    Ok(Superblock { bytes: blocks.checked_mul(1 << shift).unwrap_or(0), has_mmp, in_use })
 }
 
 /// Makes an image and its ext4 file system larger. `size` may be what it has: then a resize that was interrupted is finished.
-pub(crate) fn grow(path: &Path, size: u64) -> Result<()> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .trying(|| format!("open {}", show(path)))?;
+///
+/// On a storage that other nodes see (`shared`) MMP tells whether one of them has it mounted.
+pub(crate) fn grow(path: &Path, size: u64, shared: bool) -> Result<()> {
+    let opened = OpenOptions::new().read(true).write(true).open(path);
+    let file = opened.trying(|| format!("open {}", show(path)))?;
     let kind = FileSystem::detect(&file).trying(|| format!("read {}", show(path)))?;
     let what = format!("resize the file system in {}", show(path));
     if kind != Some(FileSystem::Ext4) {
@@ -246,31 +254,47 @@ pub(crate) fn grow(path: &Path, size: u64) -> Result<()> {
         };
         return Err(Error::NotPossible { what, why });
     }
-    let before = file.metadata().trying(|| format!("stat {}", show(path)))?.len();
-    let devices = attached(path)?;
-    if devices.is_empty() {
-        check(&what, path)?;
+    match attached(path)?.first() {
+        Some(device) => grow_mounted(&what, &file, path, device, size)?,
+        None => grow_offline(&what, &file, path, size, shared)?,
     }
-    let lengthen = || format!("make {} {size} bytes long", show(path));
-    file.set_len(size).trying(lengthen)?;
-    let grown = match devices.first() {
-        None => program::run(&what, Command::new("resize2fs").arg("-f").arg(path)),
-        // Mounted: the kernel itself makes it larger, through the device.
-        Some(device) => {
-            program::run(&what, Command::new("losetup").arg("--set-capacity").arg(device))
-                .and_then(|_| program::run(&what, Command::new("resize2fs").arg(device)))
-        }
-    };
-    match grown {
-        Ok(_) => file.sync_all().trying(|| format!("sync {}", show(path))),
-        Err(error) => {
+    file.sync_all().trying(|| format!("sync {}", show(path)))
+}
+
+/// The kernel itself makes a mounted file system larger, through the device.
+fn grow_mounted(what: &str, file: &File, path: &Path, device: &Path, size: u64) -> Result<()> {
+    file.set_len(size).trying(|| format!("make {} {size} bytes long", show(path)))?;
+    program::run(what, Command::new("losetup").arg("--set-capacity").arg(device))?;
+    program::run(what, Command::new("resize2fs").arg(device)).map(drop)
+}
+
+fn grow_offline(what: &str, file: &File, path: &Path, size: u64, shared: bool) -> Result<()> {
+    let look = || superblock(file).trying(|| format!("read {}", show(path)));
+    let tune =
+        |options: &[&str]| program::run(what, Command::new("tune2fs").args(options).arg(path));
+    let before = file.metadata().trying(|| format!("look at {}", show(path)))?.len();
+    if !shared {
+        // With MMP e2fsck and resize2fs wait 11 seconds each for a sign of life. On this node the loop devices tell, and
+        // there is no other. If it does not work they wait.
+        let _ = tune(&["-f", "-O", "^mmp"]);
+    }
+    let grown = check(what, path).and_then(|()| {
+        let lengthen =
+            |size| file.set_len(size).trying(|| format!("make {} {size} bytes long", show(path)));
+        lengthen(size)?;
+        program::run(what, Command::new("resize2fs").arg(path)).map(drop).or_else(|error| {
             // Only if nothing of the file system lies in the new part yet.
-            if superblock(&file).is_ok_and(|found| found.bytes <= before) && devices.is_empty() {
-                file.set_len(before).trying(lengthen)?;
+            if look()?.bytes <= before {
+                lengthen(before)?;
             }
             Err(error)
-        }
+        })
+    });
+    // Also what an earlier one that was killed took away.
+    if !look()?.has_mmp {
+        tune(&["-O", "mmp"])?;
     }
+    grown
 }
 
 /// e2fsck's answers 0 to 2 are good ones: clean, or mended (e2fsck(8)).
@@ -321,10 +345,19 @@ pub(crate) fn attached(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// Refuses while an image is attached to a loop device.
 pub(crate) fn check_unused(what: &str, path: &Path) -> Result<()> {
-    match attached(path)?.first() {
-        Some(device) => {
-            Err(Error::Busy { what: what.to_owned(), device: device.display().to_string() })
+    let end = Instant::now() + SETTLE;
+    loop {
+        match attached(path)?.first() {
+            None => return Ok(()),
+            Some(_) if Instant::now() < end => std::thread::sleep(Duration::from_millis(10)),
+            Some(device) => {
+                let device = device.display().to_string();
+                return Err(Error::Busy { what: what.to_owned(), device });
+            }
         }
-        None => Ok(()),
     }
 }
+
+/// How long a device may stay attached after its last mount is gone: a child that another thread has just made holds
+/// our descriptors until it executes something.
+const SETTLE: Duration = Duration::from_millis(500);

@@ -35,6 +35,7 @@ pub(crate) struct Layout {
     pub preallocation: Preallocation,
     pub default_format: Option<Format>,
     pub node: String,
+    pub shared: bool,
 }
 
 /// The most disks that one guest has in a storage (storage.md A2).

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use ct_sys::loopdev::Loop;
 use ct_sys::mount::{Attr, Mount};
@@ -246,7 +247,7 @@ fn block(
     if options.quota && !options.read_only {
         match kind {
             Ext4 => {
-                words.extend(["usrjquota=aquota.user", "grpjquota=aquota.group", "jqfmt=vfsv0"])
+                words.extend(["usrjquota=aquota.user", "grpjquota=aquota.group", "jqfmt=vfsv0"]);
             }
             Xfs => words.extend(["uquota", "gquota"]),
             _ => warnings
@@ -261,10 +262,24 @@ fn block(
         }
     }
     let source = device.to_string_lossy();
-    let mount = Mount::with_source(kind.name(), &source, &words, options.attributes())
+    let mount = settle(|| Mount::with_source(kind.name(), &source, &words, options.attributes()))
         .map_err(|source| Error::Sys { path: shown.into(), source })?;
     let mount = mount.named(shown);
     Ok(Mounted { mount, device: None, path: shown.into(), recursive: false, warnings })
+}
+
+/// Tries again for a moment while a device is busy: whoever looks for a free loop device claims each that it tries, also one
+/// that has just become ours.
+fn settle<T>(attempt: impl Fn() -> ct_sys::Result<T>) -> ct_sys::Result<T> {
+    let end = Instant::now() + Duration::from_millis(500);
+    loop {
+        match attempt() {
+            Err(e) if e.errno() == Some(Errno::BUSY) && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            other => return other,
+        }
+    }
 }
 
 /// Mounts a directory or file of the host.
@@ -286,11 +301,19 @@ fn directory_at(opened: OwnedFd, path: &Path, options: &Options) -> Result<Mount
     let shown = path.display().to_string();
     let sys = |source| Error::Sys { path: shown.clone(), source };
     let mount = Mount::copy(opened, options.recursive).map_err(sys)?.named(&shown);
-    let attributes = options.attributes();
+    let mut warnings = Vec::new();
+    let mut attributes = options.attributes();
+    // The kernel wants the old way of keeping access times taken away in the same call (mount_setattr(2)), which ct-sys
+    // does not do yet.
+    if attributes.contains(Attr::MOUNT_ATTR_NOATIME)
+        && mount.set(Attr::MOUNT_ATTR_NOATIME, options.recursive).is_err()
+    {
+        attributes -= Attr::MOUNT_ATTR_NOATIME;
+        warnings.push(format!("{shown}: `noatime` cannot be set on a directory"));
+    }
     if !attributes.is_empty() {
         mount.set(attributes, options.recursive).map_err(sys)?;
     }
-    let mut warnings = Vec::new();
     if options.quota && !options.read_only {
         warnings.push(format!("{shown}: a directory has no quotas of its own"));
     }

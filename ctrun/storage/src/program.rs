@@ -67,7 +67,6 @@ fn package(program: &str) -> &'static str {
     match program {
         "mkfs.ext4" | "e2fsck" | "resize2fs" | "tune2fs" => "e2fsprogs",
         "btrfs" => "btrfs-progs",
-        "rsync" => "rsync",
         "tar" => "tar",
         "zstd" => "zstd",
         "xz" => "xz-utils",

@@ -275,6 +275,7 @@ impl Storages {
                 _ => None,
             },
             node: self.settings.node.clone(),
+            shared: entry.shared,
             root,
         })
     }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::error::{Result, Trying, show};
 use crate::program;
@@ -40,18 +40,59 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 
 /// Copies what is in the directory `from` into the directory `to`, with all that files have; nothing of other file systems.
 ///
-/// The options are those that the reference copies volumes with (pct.md 6).
+/// The reference takes rsync. That resolves the paths of both sides itself, link by link, and a directory of a mount that is
+/// attached nowhere has none that leads to it: rsync 3.5 then writes to the host's `/`. Each tar has its directory as its
+/// working directory, which the kernel sees to. Sockets, which mean nothing without who listens, stay behind.
 pub(crate) fn copy(what: &str, from: &File, to: &File) -> Result<()> {
-    let mut rsync = program::bound("rsync");
-    // `.` and a path through our descriptors: no name is looked up twice, and detached mounts have none.
-    rsync
-        .args(["-aHAX", "--numeric-ids", "--sparse", "--one-file-system"])
-        .arg(through(from).join("."))
-        .arg(through(to).join("."));
-    program::run(what, &mut rsync).map(drop)
+    let tar = |at: &File, options: &[&str]| {
+        let mut tar = program::bound("tar");
+        // XFS shows the ACLs that it has anyway as attributes of its own.
+        const ALL: [&str; 6] = [
+            "--file=-",
+            "--numeric-owner",
+            "--acls",
+            "--xattrs",
+            "--xattrs-include=*",
+            "--xattrs-exclude=trusted.SGI_*",
+        ];
+        tar.args(ALL)
+            .args(options)
+            .current_dir(through(at))
+            .env("LC_ALL", "C.UTF-8")
+            .env_remove("TAR_OPTIONS")
+            .stderr(Stdio::piped());
+        tar
+    };
+    let mut pack = tar(from, &["--create", "--format=posix", "--sparse", "--one-file-system", "."]);
+    let mut unpack = tar(to, &["--extract", "--preserve-permissions", "--same-owner"]);
+    let mut packing = pack
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| program::spawn_failed(what, "tar", e))?;
+    let between = packing.stdout.take().map_or_else(Stdio::null, Stdio::from);
+    let unpacking = unpack.stdin(between).stdout(Stdio::null()).spawn();
+    // It held a copy of the pipe.
+    drop(unpack);
+    // What packs ends when nobody reads any more, so in this order.
+    let unpacked = unpacking.and_then(Child::wait_with_output);
+    if unpacked.is_err() {
+        let _ = packing.kill();
+    }
+    let packed = packing.wait_with_output();
+    // If both failed, the one that reads knows why.
+    for ended in [unpacked, packed] {
+        let ended = ended.map_err(|e| program::spawn_failed(what, "tar", e))?;
+        if !ended.status.success() {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            return Err(program::failed(what, "tar", ended.status, &said));
+        }
+    }
+    Ok(())
 }
 
-/// The path of an open file for another process of the host.
+/// The path of an open file for another process of the host. Only for what lets the kernel resolve it: as a working
+/// directory, or opened as it is. Programs that follow links themselves may end anywhere.
 pub(crate) fn through(file: &impl AsRawFd) -> PathBuf {
     PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
 }

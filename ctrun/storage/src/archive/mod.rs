@@ -16,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 use ct_sys::resolve::{self, Links};
 use rustix::fs::OFlags;
 
+use crate::error::says_full;
 use crate::tree::through;
 use crate::userns::UserNs;
 
@@ -165,7 +166,7 @@ impl Archive {
             return Ok(());
         }
         let mut end = [1; 1024];
-        let is_whole = self.size % 512 == 0
+        let is_whole = self.size.is_multiple_of(512)
             && self.size >= 1024
             && self.file.read_exact_at(&mut end, self.size - 1024).is_ok()
             && end == [0; 1024];
@@ -183,7 +184,7 @@ impl Archive {
         let mut tar = self.tar(options.userns);
         tar.args(EXTRACT).current_dir(through(root));
         let tar = self.start("tar", tar, Stdio::piped(), Stdio::null())?;
-        let ended = pump::run(self, tar, options.userns, options.limit, &mut *options.progress)?;
+        let ended = pump::run(self, tar, options, true)?;
         match self.judge(&ended) {
             Err(Error::Tar { message, .. }) if options.ignore_errors => {
                 Ok(message.split("; ").map(str::to_owned).collect())
@@ -204,7 +205,9 @@ impl Archive {
                 found
             })
         });
-        let ended = pump::run(self, tar, None, None, &mut |_| {})?;
+        let mut options =
+            Unpack { userns: None, limit: None, ignore_errors: false, progress: &mut |_| {} };
+        let ended = pump::run(self, tar, &mut options, false)?;
         let found = reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
         if found.len() > limit {
             return Err(Error::TooLarge { path: self.path.clone(), limit: limit as u64 });
@@ -240,12 +243,12 @@ impl Archive {
     /// What the ends of the programs mean.
     fn judge(&self, ended: &pump::Ended) -> Result<(), Error> {
         let path = self.path.clone();
-        let message = ended.message();
+        let (message, all) = (ended.message(), ended.said());
         if let Some(limit) = ended.over {
             return Err(Error::TooLarge { path, limit });
         }
-        let said = |words: &[&str]| words.iter().any(|word| message.contains(word));
-        if ended.tar_failed && said(&["No space left on device", "Disk quota exceeded"]) {
+        let said = |words: &[&str]| words.iter().any(|word| all.contains(word));
+        if ended.tar_failed && says_full(&all) {
             return Err(Error::Full { path, message });
         }
         if ended.unpacker_failed {

@@ -9,8 +9,7 @@ use std::thread::JoinHandle;
 use rustix::io::Errno;
 use rustix::pipe::{SpliceFlags, fcntl_setpipe_size, splice};
 
-use super::{Archive, Error, Progress};
-use crate::program::last_lines;
+use super::{Archive, Error, Progress, Unpack};
 use crate::userns::UserNs;
 
 /// How the programs ended.
@@ -25,11 +24,23 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// What they said, of tar only what it complained of.
+    /// Everything that they said.
+    pub fn said(&self) -> String {
+        format!("{}\n{}", self.tar_said, self.unpacker_said)
+    }
+
+    /// What they said first, on one line: what follows, follows from it.
     pub fn message(&self) -> String {
-        let said = last_lines(&format!("{}\n{}", self.tar_said, self.unpacker_said));
-        let status = "tar: Exiting with failure status due to previous errors";
-        said.replace(&format!("; {status}"), "")
+        let said = self.said();
+        let lines: Vec<&str> = said
+            .lines()
+            .map(str::trim)
+            .filter(|line| {
+                !line.is_empty() && !line.starts_with("tar: Exiting with failure status")
+            })
+            .take(4)
+            .collect();
+        lines.join("; ")
     }
 }
 
@@ -39,60 +50,72 @@ const PIPE: usize = 1 << 20;
 /// What is kept of messages: the beginning, for a hostile archive can cause any number.
 const SAID: u64 = 64 << 10;
 
-/// Feeds `tar` with the archive.
+/// How much may follow the end of what tar reads: it is padded to a block, and some pad to a tape's.
+const PADDING: u64 = 64 << 20;
+
+/// Feeds `tar` with the archive. If it is to be read `whole`, what follows is read as well, for what unpacks knows only at its
+/// very end whether all was in order.
 pub(super) fn run(
     archive: &Archive,
     mut tar: Child,
-    userns: Option<&UserNs>,
-    limit: Option<u64>,
-    progress: &mut dyn FnMut(Progress),
+    options: &mut Unpack<'_>,
+    whole: bool,
 ) -> Result<Ended, Error> {
     let read = |source| Error::Read { path: archive.path.clone(), source };
     let tar_said = listen(tar.stderr.take());
     // Opened again: every reader has a place of its own in the file.
-    let file = File::open(crate::tree::through(&archive.file)).map_err(read)?;
-    let mut unpacker = match start_unpacker(archive, &file, userns) {
-        Ok(unpacker) => unpacker,
+    let started = File::open(crate::tree::through(&archive.file))
+        .map_err(read)
+        .and_then(|file| Ok((start_unpacker(archive, &file, options.userns)?, file)));
+    let (mut unpacker, file) = match started {
+        Ok(started) => started,
         Err(error) => {
             stop(&mut tar);
             return Err(error);
         }
     };
     let unpacker_said = listen(unpacker.as_mut().and_then(|child| child.stderr.take()));
-    let source = unpacker.as_mut().and_then(|child| child.stdout.take());
+    let mut source = unpacker.as_mut().and_then(|child| child.stdout.take());
     let mut tell = |unpacked| {
         let at = rustix::fs::tell(&file).unwrap_or(unpacked);
-        progress(Progress { read: at, size: archive.size, unpacked });
+        (options.progress)(Progress { read: at, size: archive.size, unpacked });
     };
-    let pumped = match (tar.stdin.take(), source) {
-        (Some(sink), Some(source)) => pump(&source, sink, limit, &mut tell),
-        (Some(sink), None) => pump(&file, sink, limit, &mut tell),
+    let mut pumped = match (tar.stdin.take(), &source) {
+        (Some(sink), Some(source)) => pump(source, sink, options.limit, &mut tell),
+        (Some(sink), None) => pump(&file, sink, options.limit, &mut tell),
         (None, _) => Ok(Pumped::All),
     };
-    let mut ended = Ended::default();
-    match pumped {
-        Ok(Pumped::All | Pumped::Closed) => {}
-        Ok(Pumped::Over(limit)) => {
-            ended.over = Some(limit);
-            stop(&mut tar);
-        }
-        Err(_) => stop(&mut tar),
+    if !matches!(pumped, Ok(Pumped::All | Pumped::Closed)) {
+        stop(&mut tar);
     }
-    // tar reads on until the end, so one that closed before has failed, and what unpacks is told so by the next write.
-    let is_whole = matches!(pumped, Ok(Pumped::All));
+    let tar_ended = tar.wait().map_err(|e| archive.program("tar", e))?;
+    if let (Ok(Pumped::Closed), Some(rest)) = (&pumped, &mut source)
+        && whole
+        && tar_ended.success()
+    {
+        let mut rest = rest.take(PADDING);
+        let drained = std::io::copy(&mut rest, &mut std::io::sink()).map_err(read)?;
+        if drained < PADDING {
+            pumped = Ok(Pumped::All);
+        }
+    }
+    drop(source);
+    let mut ended = Ended { tar_failed: !tar_ended.success(), ..Ended::default() };
+    if let Ok(Pumped::Over(limit)) = pumped {
+        ended.over = Some(limit);
+    }
     if let Some(child) = &mut unpacker {
+        let is_whole = matches!(pumped, Ok(Pumped::All));
         if !is_whole {
             stop(child);
         }
         let status = child.wait().map_err(|e| archive.program("wait", e))?;
         ended.unpacker_failed = is_whole && !status.success();
     }
-    let status = tar.wait().map_err(|e| archive.program("tar", e))?;
-    ended.tar_failed = !status.success();
     ended.tar_said = tar_said.join().unwrap_or_default();
     ended.unpacker_said = unpacker_said.join().unwrap_or_default();
     if ended.tar_failed && ended.tar_said.is_empty() {
-        ended.tar_said = status.to_string();
+        ended.tar_said = tar_ended.to_string();
     }
     pumped.map_err(|e| read(e.into()))?;
     Ok(ended)
