@@ -36,16 +36,22 @@ pub(crate) fn is_end(line: &str) -> bool {
     marker(line, "END")
 }
 
-/// The text without our parts, and where the first of them began. A begin without end is only that line: what follows
-/// it may be the guest's.
+/// The text without our parts, and where the first of them began.
 pub(crate) fn without(text: &str) -> (String, Option<usize>) {
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let mut rest = String::with_capacity(text.len());
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let (rest, at) = without_lines(&lines);
+    (rest.concat(), at.map(|at| rest[..at].iter().map(|line| line.len()).sum()))
+}
+
+/// The lines without our parts, and how many were before the first of them. A begin without end is only that line: what
+/// follows it may be the guest's.
+pub(crate) fn without_lines<'a>(lines: &[&'a str]) -> (Vec<&'a str>, Option<usize>) {
+    let mut rest = Vec::with_capacity(lines.len());
     let mut at = None;
     let mut n = 0;
     while n < lines.len() {
         if !is_begin(lines[n]) {
-            rest.push_str(lines[n]);
+            rest.push(lines[n]);
             n += 1;
             continue;
         }
@@ -135,6 +141,18 @@ mod tests {
         let once = merge("# --- BEGIN PVE ---\nmine\n", "new", Where::Append);
         assert_eq!(once, format!("{PART}mine\n"));
         assert_eq!(merge(&once, "new", Where::Append), once);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_stable_after_one_merge(old in "(a\n|b\r\n|# --- (BEGIN|END|end) PVE ---\n|\n){0,9}(x|# --- BEGIN PVE ---)?") {
+            for place in [Where::Append, Where::Replace] {
+                for data in ["new\n", ""] {
+                    let once = merge(&old, data, place);
+                    proptest::prop_assert_eq!(merge(&once, data, place), once);
+                }
+            }
+        }
     }
 
     #[test]

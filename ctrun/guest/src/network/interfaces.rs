@@ -234,8 +234,8 @@ impl Out {
         self.head(&interface.name, word, self.method(family, kind), old.first().copied());
         self.addresses(&interface.name, family);
         let own = ["address", "netmask", "broadcast", "network", "gateway"];
-        let (old, _) = markers::without(&old.get(1..).unwrap_or(&[]).concat());
-        for line in logical_lines(&old) {
+        let (old, _) = markers::without_lines(old.get(1..).unwrap_or(&[]));
+        for line in old {
             let key = line.split_whitespace().next().unwrap_or("");
             if !own.contains(&key) {
                 self.text.push_str(line);

@@ -158,6 +158,17 @@ mod tests {
         assert_eq!(set(&text, "c", "x", None), text);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_file_is_stable_after_one_change(old in "(\\[(a|b)\\]\n|x=1\n| y = 2\n|#x=3\n|\n){0,9}(x=9|\\[a\\])?") {
+            for value in [Some("new"), None] {
+                let once = set(&old, "a", "x", value);
+                proptest::prop_assert_eq!(get(&once, "a", "x"), value);
+                proptest::prop_assert_eq!(set(&once, "a", "x", value), once);
+            }
+        }
+    }
+
     #[test]
     fn foreign_keys_and_comments_stay() {
         let old = "# mine\n[connection]\nautoconnect-priority=5\n#id=no\nid = old";

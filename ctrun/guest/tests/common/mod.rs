@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use ct_guest::{Event, Host, Options, Outcome, Owner, Root, Settings, plan};
@@ -34,6 +34,8 @@ fn copy(from: &Path, to: &Path) {
             copy(&from, &to);
         } else {
             fs::copy(&from, &to).unwrap();
+            // Whatever the umask of the checkout was.
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o644)).unwrap();
         }
     }
 }
