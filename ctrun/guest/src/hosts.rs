@@ -9,10 +9,8 @@ const PATH: &str = "etc/hosts";
 /// Plans our part of the file.
 pub(crate) fn write(guest: &mut Guest<'_>) -> Result<()> {
     let names = names(guest.settings.hostname.as_deref(), guest.search());
-    let addresses = guest.settings.interfaces.first().map(|net| [net.ip, net.ip6]);
-    let address = addresses
-        .and_then(|families| families.iter().find_map(crate::settings::Family::address))
-        .map_or_else(|| "127.0.1.1".to_owned(), |(address, _)| address.to_string());
+    let address =
+        guest.settings.address.map_or_else(|| "127.0.1.1".to_owned(), |ip| ip.to_string());
     let own = match guest.settings.hostname.as_deref() {
         None | Some("localhost") => "127.0.1.1 localhost\n".to_owned(),
         Some(_) => format!("{address} {names}\n"),

@@ -156,10 +156,12 @@ impl Root {
         let path = path.trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let mut left = 10_000;
         loop {
-            // EAGAIN: something was renamed on the way, and the kernel cannot tell whether we got out (openat2(2)).
+            // EAGAIN: something was renamed on the way, and the kernel cannot tell whether we got out (openat2(2)). A
+            // guest that renames for ever is not waited for.
             match openat2(&self.dir, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::AGAIN | Errno::INTR) if left > 0 => left -= 1,
                 other => return other,
             }
         }
@@ -348,17 +350,18 @@ impl Root {
             self.changes[at].after = after;
             return Ok(());
         }
-        let content = self.content(path)?;
         let mut owner = None;
-        let before = match self.lstat(path)? {
-            None => None,
+        let (before, content) = match self.lstat(path)? {
+            None => (None, None),
             Some((_, stat)) if FileType::from_raw_mode(stat.st_mode).is_symlink() => {
-                self.link(path)?.map(Node::Link)
+                // Behind it may be what is no file, as in the links to /dev/null that mask units.
+                (self.link(path)?.map(Node::Link), self.content(path).ok().flatten())
             }
             Some((_, stat)) => {
                 owner = Some(Owner { uid: stat.st_uid, gid: stat.st_gid });
+                let content = self.content(path)?;
                 let data = content.as_ref().map(|(data, _)| data.clone()).unwrap_or_default();
-                Some(Node::File { data, mode: stat.st_mode & 0o777 })
+                (Some(Node::File { data, mode: stat.st_mode & 0o777 }), content)
             }
         };
         if before == after {

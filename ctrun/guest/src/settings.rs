@@ -83,6 +83,8 @@ pub struct Settings {
     pub tty_dir: String,
     /// All `netN` but those that the host sets up, in order.
     pub interfaces: Vec<Interface>,
+    /// The static address of `net0`, IPv4 first: the guest's own in `/etc/hosts`.
+    pub address: Option<IpAddr>,
     /// The host's ids of the guest's root.
     pub owner: Owner,
 }
@@ -90,8 +92,13 @@ pub struct Settings {
 impl Settings {
     /// Reads a section of a configuration.
     pub fn from_config(config: &Config<'_>) -> Self {
-        let nets = config.nets().into_values();
+        let nets = config.nets();
+        let address = nets.get(&0).and_then(|net| {
+            let families = [Family::new(net.ip, None), Family::new(net.ip6, None)];
+            families.iter().find_map(Family::address).map(|(address, _)| address)
+        });
         let interfaces = nets
+            .into_values()
             .filter(|net| !net.host_managed && is_interface_name(&net.name))
             .map(|net| Interface {
                 name: net.name,
@@ -110,6 +117,7 @@ impl Settings {
             ttys: config.integer("tty").and_then(|n| n.try_into().ok()).unwrap_or(2),
             tty_dir: tty_dir.map(|raw| tty_prefix(&raw.value)).unwrap_or_default(),
             interfaces,
+            address,
             owner: owner(config),
         }
     }

@@ -147,6 +147,29 @@ fn what_is_no_file_is_named() {
 }
 
 #[test]
+fn links_to_what_is_no_file_are_replaced_and_removed() {
+    // Masked units lead to /dev/null, which a root may have; a fifo is as little a file.
+    for fixture in ["debian-12", "fedora-26", "rocky-9"] {
+        let guest = Guest::new(fixture);
+        fs::create_dir(guest.path("dev")).unwrap();
+        let null = guest.path("dev/null");
+        mknodat(CWD, null, FileType::Fifo, Mode::from_raw_mode(0o644), 0).unwrap();
+        fs::create_dir_all(guest.path("etc/systemd/system")).unwrap();
+        for unit in ["getty.target", "sys-kernel-debug.mount"] {
+            let _ = symlink("/dev/null", guest.path(&format!("etc/systemd/system/{unit}")));
+        }
+        let _ = fs::remove_file(guest.path("etc/localtime"));
+        guest.put("usr/share/zoneinfo/Europe/Vienna", "");
+        symlink("/usr", guest.path("etc/localtime")).unwrap();
+        guest.run(CONFIG, Event::Create);
+        guest.run(CONFIG, Event::Start);
+        assert!(!guest.path("etc/systemd/system/getty.target").is_symlink(), "{fixture}");
+        let zone = fs::read_link(guest.path("etc/localtime")).unwrap();
+        assert_eq!(zone.to_str(), Some("/usr/share/zoneinfo/Europe/Vienna"));
+    }
+}
+
+#[test]
 fn devices_are_not_opened() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root makes devices");
