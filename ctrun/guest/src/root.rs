@@ -129,6 +129,9 @@ impl Root {
     }
 
     /// Takes an open directory as a guest's root, for instance one of a mount that is not attached.
+    ///
+    /// In an idmapped mount the caller's own ids may have no place; creating a file there fails with EOVERFLOW
+    /// (mount_setattr(2)). Give the directory of the mount below it, and the owner that its files have there.
     pub fn new(dir: OwnedFd, owner: Owner) -> Self {
         Self { dir, owner, changes: Vec::new(), places: HashMap::new(), warnings: Vec::new() }
     }
@@ -498,5 +501,65 @@ fn not_a_file(found: FileType) -> Option<&'static str> {
         FileType::Socket => Some("socket"),
         FileType::CharacterDevice | FileType::BlockDevice => Some("device"),
         _ => Some("special file"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::TempDir::new().unwrap();
+        std::fs::create_dir(dir.path().join("etc")).unwrap();
+        symlink("etc", dir.path().join("conf")).unwrap();
+        let owner = Owner {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        };
+        let root = Root::open(dir.path(), owner).unwrap();
+        (dir, root)
+    }
+
+    #[test]
+    fn plans_show_in_later_reads_under_all_names() {
+        let (dir, mut root) = root();
+        root.write("etc/a", "one", 0o644).unwrap();
+        assert_eq!(root.read("/conf/a").unwrap().as_deref(), Some(&b"one"[..]));
+        root.write("conf/a", "two", 0o644).unwrap();
+        root.write("etc/new/deep/b", "x", 0o600).unwrap();
+        assert!(root.is_dir("conf/new") && root.is_file("/etc/new/deep/b"));
+        root.symlink("etc/l", "a").unwrap();
+        assert_eq!(root.link("conf/l").unwrap().as_deref(), Some("a"));
+        assert_eq!(root.apply().unwrap(), 5);
+        assert_eq!(std::fs::read(dir.path().join("etc/a")).unwrap(), b"two");
+        assert_eq!(std::fs::read(dir.path().join("etc/new/deep/b")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn what_comes_to_nothing_is_no_change() {
+        let (dir, mut root) = root();
+        std::fs::write(dir.path().join("etc/a"), "old").unwrap();
+        root.write("etc/a", "new", 0o644).unwrap();
+        root.write("etc/a", "old", 0o644).unwrap();
+        root.write("etc/b", "new", 0o644).unwrap();
+        root.remove("etc/b").unwrap();
+        root.remove("etc/c").unwrap();
+        assert_eq!(root.diff(), "");
+        assert_eq!(root.apply().unwrap(), 0);
+        assert!(!dir.path().join("etc/b").exists());
+    }
+
+    #[test]
+    fn a_removed_file_can_come_back() {
+        let (dir, mut root) = root();
+        std::fs::write(dir.path().join("etc/a"), "old").unwrap();
+        root.remove("etc/a").unwrap();
+        root.remove("etc/a").unwrap();
+        assert_eq!(root.read("etc/a").unwrap(), None);
+        root.write("etc/a", "new", 0o644).unwrap();
+        assert_eq!(root.apply().unwrap(), 1);
+        assert_eq!(std::fs::read(dir.path().join("etc/a")).unwrap(), b"new");
     }
 }

@@ -60,13 +60,17 @@ fn clones_and_machine_ids() {
         assert_eq!(guest.get("etc/machine-id"), after);
         assert!(!guest.path("var/lib/dbus/machine-id").exists(), "a copy is made anew");
     }
-    let guest = Guest::new("debian-7");
-    guest.put("var/lib/dbus/machine-id", "0123\n");
-    guest.run(CONFIG, Event::Create);
-    assert!(
-        guest.path("var/lib/dbus/machine-id").exists(),
-        "without systemd nothing would make it anew"
-    );
+    for fixture in ["debian-7", "alpine-3.20"] {
+        let guest = Guest::new(fixture);
+        guest.put("var/lib/dbus/machine-id", "0123\n");
+        guest.put("etc/ssl/private/ssl-cert-snakeoil.key", "");
+        guest.run(CONFIG, Event::Create);
+        assert!(!guest.path("etc/systemd").exists(), "{fixture} has no use for units");
+        assert!(
+            guest.path("var/lib/dbus/machine-id").exists(),
+            "without systemd nothing would make it anew"
+        );
+    }
 }
 
 #[test]

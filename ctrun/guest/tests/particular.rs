@@ -197,3 +197,64 @@ fn the_host_stands_in_for_what_is_not_set() {
     assert_eq!(zone("timezone: Mars/Olympus\n"), None);
     assert_eq!(zone(""), None);
 }
+
+#[test]
+fn versions_decide() {
+    let config = "net0: name=eth0,bridge=vmbr0,ip=192.0.2.10/24\n";
+    let preset = "etc/systemd/system-preset/00-pve.preset";
+    let networkd = "etc/systemd/network/eth0.network";
+    let at = |fixture: &str, files: &[(&str, &str)]| {
+        let guest = Guest::new(fixture);
+        for (path, text) in files {
+            guest.put(path, text);
+        }
+        guest.run(config, Event::Create);
+        guest
+    };
+    for (version, netmask, has_preset) in [
+        ("9.13", true, false),
+        ("10.1", false, false),
+        ("11.0", false, false),
+        ("12.0", false, true),
+    ] {
+        let guest = at("debian-12", &[("etc/debian_version", version)]);
+        assert_eq!(guest.get("etc/network/interfaces").contains("netmask"), netmask, "{version}");
+        assert_eq!(guest.path(preset).exists(), has_preset, "{version}");
+    }
+    for (version, netmask) in [("3.12.9", true), ("3.13.0", false), ("edge", false)] {
+        let guest = at("alpine-3.20", &[("etc/alpine-release", version)]);
+        assert_eq!(guest.get("etc/network/interfaces").contains("netmask"), netmask, "{version}");
+    }
+    for (version, has_networkd, has_link, has_preset) in [
+        ("17.04", false, false, false),
+        ("17.10", true, true, false),
+        ("22.10", true, true, false),
+        ("23.04", true, false, true),
+    ] {
+        let lsb = format!("DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE={version}\n");
+        let guest = at("ubuntu-24.04", &[("etc/lsb-release", &lsb)]);
+        assert_eq!(guest.path(networkd).exists(), has_networkd, "{version}");
+        assert_eq!(guest.path("etc/network/interfaces").exists(), !has_networkd, "{version}");
+        let link = "etc/systemd/system/multi-user.target.wants/systemd-networkd.service";
+        assert_eq!(guest.path(link).is_symlink(), has_link, "{version}");
+        assert_eq!(guest.path(preset).exists(), has_preset, "{version}");
+    }
+    for (version, has_ifcfg, has_networkd, has_preset) in [
+        ("24", true, false, false),
+        ("27", true, true, false),
+        ("28", false, true, false),
+        ("37", false, true, true),
+    ] {
+        let release = format!("Fedora release {version} (X)\n");
+        let guest = at("fedora-26", &[("etc/fedora-release", &release)]);
+        let ifcfg = guest.path("etc/sysconfig/network-scripts/ifcfg-eth0");
+        assert_eq!(ifcfg.exists(), has_ifcfg, "{version}");
+        assert_eq!(guest.path(networkd).exists(), has_networkd, "{version}");
+        assert_eq!(guest.path(preset).exists(), has_preset, "{version}");
+    }
+    for (version, has_preset) in [("7", false), ("8", true)] {
+        let guest =
+            at("centos-7", &[("etc/redhat-release", &format!("CentOS release {version}.1\n"))]);
+        assert_eq!(guest.path(preset).exists(), has_preset, "{version}");
+    }
+}
