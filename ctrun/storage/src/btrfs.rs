@@ -114,9 +114,7 @@ impl Btrfs {
 
     /// A writable copy under a temporary name.
     fn branch(&self, from: &Path, owner: u32) -> Result<Temp> {
-        let temp = self.layout.temp(owner, remove)?;
-        snapshot_to(from, temp.path(), false)?;
-        Ok(temp)
+        self.layout.temp(owner, remove, |path| snapshot_to(from, path, false))
     }
 
     /// Makes a volume of `owner` from what is under a temporary name.
@@ -132,16 +130,12 @@ impl Btrfs {
         made.map(|image| self.layout.id(&image))
     }
 
-    fn fill(&self, temp: Temp, format: Format, fill: Fill<'_>) -> Result<Temp> {
-        let path = temp.path();
+    fn make_empty(&self, path: &Path, format: Format) -> Result<()> {
         let what = format!("make the subvolume {}", show(path));
-        program::run(
-            &what,
-            Command::new("btrfs").args(["-q", "subvolume", "create", "--"]).arg(path),
-        )?;
+        let mut btrfs = Command::new("btrfs");
+        program::run(&what, btrfs.args(["-q", "subvolume", "create", "--"]).arg(path))?;
         if format == Format::Subvol {
-            fill(path)?;
-            return Ok(temp);
+            return Ok(());
         }
         let disk = path.join(DISK);
         let mut options = OpenOptions::new();
@@ -151,8 +145,7 @@ impl Btrfs {
             rustix::fs::ioctl_setflags(&file, IFlags::NOCOW)
                 .trying(|| format!("turn off copy on write for {}", show(&disk)))?;
         }
-        fill(&disk)?;
-        Ok(temp)
+        Ok(())
     }
 
     fn size_at(image: &Image, subvolume: &Path, has_quota: bool) -> Result<Size> {
@@ -272,8 +265,12 @@ impl Storage for Btrfs {
 
     fn create_with(&self, owner: u32, format: Format, fill: Fill<'_>) -> Result<VolumeId> {
         self.activate()?;
-        let temp = self.layout.temp(owner, remove)?;
-        self.publish(self.fill(temp, format, fill), owner, format)
+        let temp = self.layout.temp(owner, remove, |path| self.make_empty(path, format))?;
+        let filled = match format {
+            Format::Raw => fill(&temp.path().join(DISK)),
+            Format::Subvol => fill(temp.path()),
+        };
+        self.publish(filled.map(|()| temp), owner, format)
     }
 
     fn free(&self, volume: &VolumeId) -> Result<()> {
@@ -285,7 +282,7 @@ impl Storage for Btrfs {
         for snapshot in self.snapshots(volume)? {
             self.delete_snapshot(volume, &snapshot)?;
         }
-        let temp = self.layout.temp(image.owner, remove)?;
+        let temp = self.layout.temp_name(image.owner, remove)?;
         layout::rename_new(&subvolume, temp.path())?;
         temp.remove()?;
         self.clean(image.owner)
@@ -366,7 +363,7 @@ impl Storage for Btrfs {
                 snapshot: snapshot.into(),
             });
         }
-        let temp = self.layout.temp(image.owner, remove)?;
+        let temp = self.layout.temp_name(image.owner, remove)?;
         match image.format {
             // A snapshot of the subvolume is of one moment, also while it is written to.
             Format::Subvol => snapshot_to(&subvolume, temp.path(), true)?,
@@ -440,7 +437,7 @@ impl Storage for Btrfs {
         let (image, subvolume) = self.existing(volume, None)?;
         let what = format!("give {volume} to container {owner}");
         self.check_alone(&what, volume, &image, &subvolume)?;
-        self.layout.temp(owner, remove)?;
+        self.layout.temp_name(owner, remove)?;
         let made = self.layout.publish_from(&subvolume, owner, image.format, Self::entry);
         if made.is_err() {
             self.layout.drop_owner_dir(owner);

@@ -15,7 +15,6 @@ use crate::features::{Feature, Row, Source, Support};
 use crate::freeze::Freeze;
 use crate::layout::{self, Layout};
 use crate::storage::{Alloc, Fill, Size, Status, Storage, VolumeInfo, Where};
-use crate::temp::Temp;
 use crate::volid::{Format, Image, Name, VolumeId, check_snapshot_name};
 use crate::{image, tree};
 
@@ -83,9 +82,8 @@ impl Dir {
 
     /// A new volume with the blocks of `from`.
     fn reflink(&self, from: &Path, owner: u32) -> Result<VolumeId> {
-        let temp = self.layout.temp(owner, tree::remove)?;
-        let made = image::reflink(from, temp.path())
-            .and_then(|()| self.layout.publish(temp, owner, Format::Raw));
+        let temp = self.layout.temp(owner, tree::remove, |path| image::reflink(from, path))?;
+        let made = self.layout.publish(temp, owner, Format::Raw);
         self.tidy(owner, made)
     }
 
@@ -97,20 +95,17 @@ impl Dir {
         made.map(|image| self.layout.id(&image))
     }
 
-    fn fill(temp: Temp, format: Format, fill: Fill<'_>) -> Result<Temp> {
-        let path = temp.path();
+    fn make_empty(path: &Path, format: Format) -> Result<()> {
         match format {
             Format::Raw => {
                 let mut options = OpenOptions::new();
                 options.write(true).create_new(true).mode(0o600);
-                options.open(path).trying(|| format!("create {}", show(path)))?;
+                options.open(path).trying(|| format!("create {}", show(path))).map(drop)
             }
             Format::Subvol => {
-                tree::make_private(path).trying(|| format!("make the directory {}", show(path)))?;
+                tree::make_private(path).trying(|| format!("make the directory {}", show(path)))
             }
         }
-        fill(path)?;
-        Ok(temp)
     }
 }
 
@@ -198,9 +193,8 @@ impl Storage for Dir {
     }
 
     fn create_with(&self, owner: u32, format: Format, fill: Fill<'_>) -> Result<VolumeId> {
-        let temp = self.layout.temp(owner, tree::remove)?;
-        let made = Self::fill(temp, format, fill)
-            .and_then(|temp| self.layout.publish(temp, owner, format));
+        let temp = self.layout.temp(owner, tree::remove, |path| Self::make_empty(path, format))?;
+        let made = fill(temp.path()).and_then(|()| self.layout.publish(temp, owner, format));
         self.tidy(owner, made)
     }
 
@@ -218,7 +212,7 @@ impl Storage for Dir {
             Format::Raw => tree::remove(&path)?,
             // It is gone at once, even if removing what is in it takes long or is cut short.
             Format::Subvol => {
-                let temp = self.layout.temp(image.owner, tree::remove)?;
+                let temp = self.layout.temp_name(image.owner, tree::remove)?;
                 layout::rename_new(&path, temp.path())?;
                 temp.remove()?;
             }
@@ -291,7 +285,7 @@ impl Storage for Dir {
         if to.symlink_metadata().is_ok() {
             return Err(exists());
         }
-        let temp = self.layout.temp(image.owner, tree::remove)?;
+        let temp = self.layout.temp_name(image.owner, tree::remove)?;
         freeze.frozen(volume, &mut || image::reflink(&path, temp.path()))?;
         image::clear_in_use(temp.path())?;
         let file = File::open(temp.path()).trying(|| format!("open {}", show(temp.path())))?;
@@ -326,7 +320,7 @@ impl Storage for Dir {
         self.rollback_possible(volume, snapshot)?;
         let (image, from) = self.existing_snapshot(volume, snapshot)?;
         let path = self.layout.image_path(&image);
-        let temp = self.layout.temp(image.owner, tree::remove)?;
+        let temp = self.layout.temp_name(image.owner, tree::remove)?;
         image::reflink(&from, temp.path())?;
         fs::rename(temp.path(), &path)
             .trying(|| format!("rename {} to {}", show(temp.path()), show(&path)))?;
@@ -357,7 +351,7 @@ impl Storage for Dir {
         let what = format!("give {volume} to container {owner}");
         self.check_alone(&what, volume, &image, &path)?;
         self.check(Feature::Rename, volume, image.format, Source::Current)?;
-        self.layout.temp(owner, tree::remove)?;
+        self.layout.temp_name(owner, tree::remove)?;
         let made = self.layout.publish_from(&path, owner, image.format, |image| image.file.clone());
         let made = self.tidy(owner, made)?;
         self.layout.drop_owner_dir(image.owner);

@@ -111,8 +111,31 @@ impl Layout {
         })
     }
 
-    /// A temporary name next to where the disks of `owner` are. What the dead left there is removed first.
-    pub fn temp(&self, owner: u32, remove: Remove) -> Result<Temp> {
+    /// What `make` makes, under a temporary name next to where the disks of `owner` are.
+    pub fn temp(
+        &self,
+        owner: u32,
+        remove: Remove,
+        make: impl Fn(&Path) -> Result<()>,
+    ) -> Result<Temp> {
+        let mut attempts = 0..5;
+        loop {
+            let temp = self.temp_name(owner, remove)?;
+            match make(temp.path()) {
+                Ok(()) => return Ok(temp),
+                // Another, who had removed the last disk in the directory, removed that too.
+                Err(_) if !self.owner_dir(owner).is_dir() && attempts.next().is_some() => {}
+                Err(error) => {
+                    drop(temp);
+                    self.drop_owner_dir(owner);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// A temporary name for something of `owner`. What the dead left there is removed first.
+    pub fn temp_name(&self, owner: u32, remove: Remove) -> Result<Temp> {
         self.activate()?;
         let dir = self.owner_dir(owner);
         if self.create_dirs {

@@ -3,13 +3,16 @@
 mod common;
 
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+
+use std::process::{Command, Stdio};
 
 use common::{Host, MIB, check_ext4, isolate};
 use ct_storage::mount::{self, Options};
 use ct_storage::{
-    Alloc, Content, Error, Feature, Format, MountedAt, NotMounted, Source, Storage, VolumeId,
+    Alloc, Content, Error, Feature, Format, Freeze as _, MountedAt, NotMounted, Source, Storage,
+    VolumeId,
 };
 
 fn raw(owner: u32, size: u64) -> Alloc {
@@ -250,7 +253,8 @@ fn a_snapshot_of_a_mounted_image_is_of_one_moment() {
                     let mut file = File::create(&path).unwrap();
                     let mut n = 0u64;
                     while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                        writeln!(file, "{n:08}").unwrap();
+                        // One write each: writeln! makes several.
+                        file.write_all(format!("{n:08}\n").as_bytes()).unwrap();
                         file.sync_data().unwrap();
                         n += 1;
                     }
@@ -290,23 +294,53 @@ fn a_snapshot_of_a_mounted_image_is_of_one_moment() {
     }
 }
 
+const FROZEN: &str = "CT_STORAGE_TEST_FROZEN";
+
+/// Not a test of its own: the process that is killed while it has something frozen.
+#[test]
+fn freezer() {
+    let Ok(dir) = std::env::var(FROZEN) else { return };
+    let at = File::open(&dir).unwrap();
+    let volume: VolumeId = "test:100/vm-100-disk-0.raw".parse().unwrap();
+    let _ = MountedAt(at.into()).frozen(&volume, &mut || {
+        println!("frozen");
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        Ok(())
+    });
+}
+
 #[test]
 fn a_killed_snapshot_leaves_nothing_frozen() {
     if !isolate() {
         return;
     }
     let Some(host) = Host::new("xfs", 1024 * MIB) else { return };
+    // The copy fails: the file system is thawed all the same.
     let at = File::open(&host.dir).unwrap();
-    let frozen = std::sync::atomic::AtomicBool::new(false);
-    // The copy fails, as if it had been cut short: the file system is thawed all the same.
     let volume: VolumeId = "test:100/vm-100-disk-0.raw".parse().unwrap();
-    let result = ct_storage::Freeze::frozen(&MountedAt(at.into()), &volume, &mut || {
-        frozen.store(true, std::sync::atomic::Ordering::Relaxed);
-        Err(Error::NoVolume("x".into()))
-    });
+    let result = MountedAt(at.into()).frozen(&volume, &mut || Err(Error::NoVolume("x".into())));
     assert!(matches!(result, Err(Error::NoVolume(_))));
-    assert!(frozen.into_inner());
     fs::write(host.dir.join("x"), "not frozen").unwrap();
+
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "freezer", "--nocapture"])
+        .env(FROZEN, &host.dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    assert!(out.lines().any(|line| line.unwrap().contains("frozen")));
+    let path = host.dir.join("y");
+    let writer = std::thread::spawn(move || fs::write(path, "waits"));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(!writer.is_finished(), "it was not frozen at all");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    writer.join().unwrap().unwrap();
+    // What cannot be frozen is an error that says so.
+    let at = File::open("/proc").unwrap();
+    let error = MountedAt(at.into()).frozen(&volume, &mut || Ok(())).unwrap_err().to_string();
+    assert!(error.contains("freeze test:100/vm-100-disk-0.raw"), "{error}");
 }
 
 #[test]
