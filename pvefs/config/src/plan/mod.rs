@@ -12,13 +12,15 @@
 //! - In an interface the new address comes before the new route, and that before the old address goes.
 //! - Last, what is only recorded, and what waits for the next start.
 //!
-//! `applied` is what runs: the executor keeps it, and takes over each option when its steps have succeeded.
+//! `applied` is what runs. The executor keeps it and gets the next one from [`Plan::applied`], which knows what a step
+//! that failed leaves; [`Step::is_blocked_by`] says what need not be tried after a failure.
 
 mod devices;
 mod guest;
 mod limits;
 mod mounts;
 mod networks;
+mod outcome;
 mod raw;
 mod rest;
 mod step;

@@ -13,18 +13,18 @@ const ROOT_BUSY: &str = "the volume is the root of the running container";
 const KEEP: &str = "this acts when the mount point is mounted, at start";
 
 /// The components of a path inside the container.
-fn components(path: &str) -> Vec<&str> {
+pub(super) fn components(path: &str) -> Vec<&str> {
     path.split('/').filter(|part| !part.is_empty()).collect()
 }
 
 /// Whether `path` is strictly below `above`.
-fn is_below(path: &str, above: &str) -> bool {
+pub(super) fn is_below(path: &str, above: &str) -> bool {
     let (path, above) = (components(path), components(above));
     path.len() > above.len() && path.starts_with(&above)
 }
 
 /// Whether two mount points are of one volume that can be mounted only once.
-fn same_volume(a: &Volume, b: &Volume) -> bool {
+pub(super) fn same_volume(a: &Volume, b: &Volume) -> bool {
     a == b && !matches!(a, Volume::Directory(_))
 }
 
@@ -49,10 +49,24 @@ pub(super) fn plan(planner: &mut Planner<'_>) {
     }
     let mut moved: Vec<u16> =
         readable.iter().copied().filter(|index| is_moved(old.get(index), new.get(index))).collect();
-    with_those_below(&mut moved, &old, &new);
+    // What waits for the next start hides nothing yet.
+    let root = planner.old.rootfs();
+    let is_root = |mount: &MountPoint| {
+        root.as_ref().is_some_and(|root| same_volume(&root.volume, &mount.volume))
+    };
+    let (later, now): (BTreeMap<_, _>, BTreeMap<_, _>) = new
+        .iter()
+        .map(|(index, mount)| (*index, mount.clone()))
+        .partition(|(index, mount)| moved.contains(index) && is_root(mount));
+    with_those_below(&mut moved, &old, &now);
     sizes(planner, &readable, &old, &new, |before, after| after.read_only && !before.read_only);
     remove(planner, &moved, &old);
-    let added = add(planner, &moved, &new);
+    let added = add(planner, &moved, &now);
+    for (index, mount) in later {
+        let key = format!("mp{index}");
+        let action = Action::AddMount { mount: Box::new(mount) };
+        planner.wait_for(&key, planner.properties(&key), action, ROOT_BUSY);
+    }
     for &index in &readable {
         if let (Some(before), Some(after)) = (old.get(&index), new.get(&index)) {
             let key = format!("mp{index}");
@@ -112,23 +126,18 @@ fn remove(planner: &mut Planner<'_>, moved: &[u16], old: &BTreeMap<u16, MountPoi
     }
 }
 
-/// Mounts what can be mounted now, and says what was.
+/// Mounts what moved, and says what that was.
 fn add(planner: &mut Planner<'_>, moved: &[u16], new: &BTreeMap<u16, MountPoint>) -> Vec<u16> {
     let mut mounts: Vec<_> =
         moved.iter().filter_map(|index| Some((*index, new.get(index)?))).collect();
     mounts.sort_by_key(|(index, mount)| (components(&mount.target).len(), *index));
-    let root = planner.old.rootfs();
     let mut added = Vec::new();
     for (index, mount) in mounts {
         let key = format!("mp{index}");
         let action = Action::AddMount { mount: Box::new(mount.clone()) };
         let properties = planner.properties(&key);
-        if root.as_ref().is_some_and(|root| same_volume(&root.volume, &mount.volume)) {
-            planner.wait_for(&key, properties, action, ROOT_BUSY);
-        } else {
-            planner.live(&[&key], properties, action);
-            added.push(index);
-        }
+        planner.live(&[&key], properties, action);
+        added.push(index);
     }
     added
 }

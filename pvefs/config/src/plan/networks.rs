@@ -121,13 +121,12 @@ fn link(planner: &mut Planner<'_>, change: &Change, before: &Net, after: &Net) {
     let (mtu, rate, managed) = (with(&["mtu"]), with(&["rate"]), with(&["host-managed"]));
     let is_attached_again = !attached.is_empty();
     if is_attached_again {
-        // The host's end is put in with its rate limit.
-        let properties = with(&["bridge", "tag", "trunks", "firewall", "link_down", "rate"]);
+        // The host's end is put in with its rate limit, and without one of its own it has the MTU of its bridge.
+        let properties = with(&["bridge", "tag", "trunks", "firewall", "link_down", "rate", "mtu"]);
         let (before, net) = (Box::new(before.clone()), Box::new(after.clone()));
         planner.live(&[key], properties, Action::ReattachNet { before, net });
     }
-    if !mtu.is_empty() || (attached.contains(&"bridge") && after.mtu.is_none()) {
-        // Without one of its own an interface has that of its bridge.
+    if !mtu.is_empty() && !is_attached_again {
         planner.live(&[key], mtu, Action::SetMtu { name: name(), mtu: after.mtu });
     }
     if !rate.is_empty() && !is_attached_again {

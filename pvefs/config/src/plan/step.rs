@@ -191,7 +191,8 @@ pub enum Action {
         /// What it becomes.
         net: Box<Net>,
     },
-    /// Take the host's end of an interface from its bridge and put it where it belongs now, with its rate limit.
+    /// Take the host's end of an interface from its bridge and put it where it belongs now, with its rate limit and the
+    /// maximum transfer unit, on both ends, that it has there.
     ReattachNet {
         /// What it was, to put it back.
         before: Box<Net>,

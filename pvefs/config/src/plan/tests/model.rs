@@ -256,7 +256,7 @@ impl Model {
             Action::SetCpuUnits { units } => self.cpu_units(*units),
             Action::SetCores { cores } => self.cores(*cores),
             Action::ResetCgroup { key } => {
-                refuse(self.cgroup.remove(key).is_none(), format!("{key} was never written"))?;
+                self.cgroup.remove(key);
             }
             Action::SetCgroup { key, values } => {
                 self.cgroup.insert(key.clone(), values.join("\n"));
@@ -304,7 +304,7 @@ impl Model {
             }
             Action::ReattachNet { net, .. } => {
                 let link = self.link(key, &net.name)?;
-                (link.port, link.rate) = (port(net), net.rate);
+                (link.port, link.rate, link.mtu) = (port(net), net.rate, mtu(net));
             }
             Action::SetMtu { name, mtu } => {
                 let link = self.link(key, name)?;

@@ -128,6 +128,13 @@ fn the_volume_of_the_running_root_is_not_mounted_a_second_time() {
     );
 }
 
+/// What is mounted below its place meanwhile is left alone.
+#[test]
+fn a_mount_that_waits_hides_nothing() {
+    let below = "rootfs: l1:r\nmp0: l1:b,mp=/a/b\n";
+    assert_eq!(shown(below, &format!("{below}mp1: l1:r,mp=/a\n")), ["mp1 AddMount (later)"]);
+}
+
 #[test]
 fn interfaces_swap_and_hand_on_their_names() {
     let nets = |names: [&str; 3]| {
@@ -208,10 +215,18 @@ fn a_default_route_moves_to_another_interface() {
 }
 
 #[test]
-fn another_bridge_brings_its_mtu_and_keeps_the_rate() {
+fn another_bridge_brings_its_mtu_and_takes_the_rate_along() {
     let of = |more: &str| format!("net0: name=a,{more}\n");
-    assert_eq!(shown(&of("bridge=b"), &of("bridge=c,rate=2")), ["net0 ReattachNet", "net0 SetMtu"]);
-    assert_eq!(shown(&of("bridge=b,mtu=1400"), &of("bridge=c,mtu=1400")), ["net0 ReattachNet"]);
+    for (before, after) in [
+        ("bridge=b", "bridge=c"),
+        ("bridge=b", "bridge=c,rate=2,mtu=1400"),
+        ("bridge=b,mtu=1400", "bridge=c,mtu=1400"),
+        ("bridge=b,tag=2,rate=1", "bridge=b,tag=3"),
+    ] {
+        assert_eq!(shown(&of(before), &of(after)), ["net0 ReattachNet"]);
+    }
+    let changes = ["net0 SetMtu", "net0 SetRate"];
+    assert_eq!(shown(&of("bridge=b"), &of("bridge=b,rate=2,mtu=1400")), changes);
 }
 
 #[test]
