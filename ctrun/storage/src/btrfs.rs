@@ -368,6 +368,9 @@ impl Storage for Btrfs {
             // A snapshot of the subvolume is of one moment, also while it is written to.
             Format::Subvol => snapshot_to(&subvolume, temp.path(), true)?,
             Format::Raw => {
+                if !freeze.is_for_mounted() {
+                    Self::check_unused(&format!("snapshot {volume}"), &image, &subvolume)?;
+                }
                 freeze.frozen(volume, &mut || snapshot_to(&subvolume, temp.path(), false))?;
                 image::clear_in_use(&temp.path().join(DISK))?;
                 set_read_only(temp.path())?;

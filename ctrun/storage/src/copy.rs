@@ -53,7 +53,11 @@ pub fn copy(
     }
     match (&place, wanted) {
         (Where::Image { path, .. }, Format::Raw) => {
-            to.storage.create_with(to.owner, wanted, &mut |new| image::copy(path, new))
+            to.storage.create_with(to.owner, wanted, &mut |new| {
+                image::copy(path, new)?;
+                // What a crash left on the original does not hold for the copy, which is nobody's yet.
+                image::clear_in_use(new)
+            })
         }
         (_, Format::Subvol) => to.storage.create_with(to.owner, wanted, &mut |new| {
             let opened = mount::volume(&place, &Options::read_only())?;

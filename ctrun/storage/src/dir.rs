@@ -138,7 +138,8 @@ impl Storage for Dir {
     }
 
     fn default_format(&self, size: u64) -> Format {
-        if size == 0 { Format::Subvol } else { self.layout.default_format.unwrap_or(Format::Raw) }
+        // A directory has no size of its own here, whatever `format` says.
+        if size == 0 { Format::Subvol } else { Format::Raw }
     }
 
     fn path(&self, volume: &VolumeId, snapshot: Option<&str>) -> Result<PathBuf> {
@@ -284,6 +285,9 @@ impl Storage for Dir {
             || Error::SnapshotExists { volume: volume.to_string(), snapshot: snapshot.into() };
         if to.symlink_metadata().is_ok() {
             return Err(exists());
+        }
+        if !freeze.is_for_mounted() {
+            image::check_unused(&format!("snapshot {volume}"), &path)?;
         }
         let temp = self.layout.temp_name(image.owner, tree::remove)?;
         freeze.frozen(volume, &mut || image::reflink(&path, temp.path()))?;

@@ -13,6 +13,12 @@ use crate::volid::VolumeId;
 pub trait Freeze {
     /// Freezes, runs `copy`, thaws, whatever `copy` answers.
     fn frozen(&self, volume: &VolumeId, copy: &mut dyn FnMut() -> Result<()>) -> Result<()>;
+
+    /// Whether a mounted volume is kept still. If not, one that is mounted is refused: its image lacks what was written
+    /// last.
+    fn is_for_mounted(&self) -> bool {
+        true
+    }
 }
 
 /// For volumes of which nobody has anything mounted.
@@ -22,6 +28,10 @@ pub struct NotMounted;
 impl Freeze for NotMounted {
     fn frozen(&self, _: &VolumeId, copy: &mut dyn FnMut() -> Result<()>) -> Result<()> {
         copy()
+    }
+
+    fn is_for_mounted(&self) -> bool {
+        false
     }
 }
 

@@ -190,3 +190,30 @@ fn a_copy_within_btrfs_is_a_snapshot() {
         assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "x");
     });
 }
+
+#[test]
+fn a_copy_of_an_image_that_a_crash_left_open_mounts_at_once() {
+    if !isolate() {
+        return;
+    }
+    let Some(host) = Host::new("tmpfs", 256 * MIB) else { return };
+    let storage = host.storage("dir", "");
+    let volume = storage.alloc(&alloc(64 * MIB)).unwrap();
+    let path = storage.path(&volume, None).unwrap();
+    let place = storage.locate(&volume, None).unwrap();
+    let mounted = mount::volume(&place, &Options::default()).unwrap();
+    let root = mounted.root().unwrap();
+    rustix::fs::mkdirat(&root, "x", 0o755.into()).unwrap();
+    rustix::fs::syncfs(&root).unwrap();
+    // As it lies on the disk when the power goes.
+    let crashed = fs::read(&path).unwrap();
+    drop(root);
+    mounted.close().unwrap();
+    fs::write(&path, crashed).unwrap();
+    let target = Target { storage: &*storage, owner: 101, format: None, size: 0 };
+    let made = copy(&*storage, &volume, None, &target).unwrap();
+    let started = std::time::Instant::now();
+    with_tree(&*storage, &made, |dir| assert!(dir.join("x").is_dir()));
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    check_ext4(&storage.path(&made, None).unwrap());
+}

@@ -8,10 +8,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Host, MIB, check_ext4, isolate, named};
+use ct_storage::archive::{Archive, Unpack};
 use ct_storage::copy::{Target, copy};
+use ct_storage::mount::{self, Options};
+use ct_storage::userns::{IdMap, UserNs};
 use ct_storage::{Alloc, Feature, Format, NotMounted, Source, Storage};
 
 const DIR: &str = "CT_STORAGE_TEST_DIR";
+const ARCHIVE: &str = "CT_STORAGE_TEST_UNPACK";
 const KIND: &str = "CT_STORAGE_TEST_KIND";
 
 /// Does one thing after the other until it is killed.
@@ -42,11 +46,38 @@ fn work(storage: &dyn Storage) {
     }
 }
 
+/// Fills volumes from an archive.
+fn unpack(storage: &dyn Storage, archive: &Path) {
+    let userns = UserNs::new(&IdMap::unprivileged()).unwrap();
+    loop {
+        let root = (100_000, 100_000);
+        let volume =
+            storage.alloc(&Alloc { owner: 100, size: 64 * MIB, format: None, root }).unwrap();
+        let place = storage.locate(&volume, None).unwrap();
+        let mounted = mount::volume(&place, &Options::default()).unwrap();
+        let mut options = Unpack {
+            userns: Some(&userns),
+            limit: None,
+            ignore_errors: false,
+            progress: &mut |_| {},
+        };
+        let root = mounted.root().unwrap();
+        Archive::open(archive).unwrap().unpack(&root, &mut options).unwrap();
+        drop(root);
+        mounted.close().unwrap();
+        storage.free(&volume).unwrap();
+    }
+}
+
 /// Not a test of its own: the process that is killed.
 #[test]
 fn worker() {
     if let (Ok(dir), Ok(kind)) = (std::env::var(DIR), std::env::var(KIND)) {
-        work(&*named("test", Path::new(&dir), &kind, ""));
+        let dir = Path::new(&dir);
+        match std::env::var_os(ARCHIVE) {
+            Some(archive) => unpack(&*named("test", dir, &kind, ""), Path::new(&archive)),
+            None => work(&*named("test", dir, &kind, "")),
+        }
     }
 }
 
@@ -88,6 +119,43 @@ fn whatever_was_cut_short_can_be_removed() {
         }
         host.check_no_loops();
     }
+}
+
+#[test]
+fn unpacking_that_is_cut_short_leaves_no_loop_device() {
+    if !isolate() {
+        return;
+    }
+    let Some(host) = Host::new("tmpfs", 256 * MIB) else { return };
+    common::sh(
+        "mkdir t; for n in $(seq 2000); do echo $n > t/$n; done; head -c 8000000 /dev/urandom > t/z; tar czf a.tar.gz -C t .; rm -r t",
+        &host.dir,
+    );
+    let dir = host.dir.join("storage");
+    let storage = named("test", &dir, "dir", "");
+    let mut volumes = 0;
+    for round in 0..10u64 {
+        let mut worker = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "worker", "--nocapture"])
+            .env(DIR, &dir)
+            .env(KIND, "dir")
+            .env(ARCHIVE, host.dir.join("a.tar.gz"))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(60 + round * 37 % 200));
+        worker.kill().unwrap();
+        assert_eq!(worker.wait().unwrap().signal(), Some(9));
+        // tar sees the end of its input and leaves; with it goes the last that holds the mount.
+        host.check_no_loops();
+        for info in storage.list(None).unwrap() {
+            volumes += 1;
+            storage.free(&info.volume).unwrap();
+        }
+        storage.clean(100).unwrap();
+        assert!(!dir.join("images/100").exists());
+    }
+    assert!(volumes > 0, "it was never killed while it unpacked");
 }
 
 /// Says how many things were there.

@@ -261,6 +261,10 @@ fn a_snapshot_of_a_mounted_image_is_of_one_moment() {
                     n
                 });
                 std::thread::sleep(std::time::Duration::from_millis(150));
+                assert!(matches!(
+                    storage.snapshot(&volume, "no", &NotMounted),
+                    Err(Error::Busy { .. })
+                ));
                 let before = fs::read_to_string(&path).unwrap().lines().count();
                 storage
                     .snapshot(&volume, "live", &MountedAt(root.try_clone().unwrap().into()))
