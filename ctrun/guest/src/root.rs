@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, readlinkat};
@@ -73,6 +73,17 @@ pub struct Owner {
     pub uid: u32,
     /// Group.
     pub gid: u32,
+}
+
+impl Owner {
+    /// The ids that the guest's root has on disk in its directory `root`. A directory that belongs to the mapped root
+    /// (`self`) is shifted on disk, and so is what is new in it. Any other is mapped when it is mounted: on disk root is
+    /// root.
+    pub fn on_disk(self, root: impl AsFd) -> Result<Self> {
+        let stat = fstat(root).map_err(|errno| call("look at", "/", errno))?;
+        let shifted = (stat.st_uid, stat.st_gid) == (self.uid, self.gid);
+        Ok(if shifted { self } else { Self::default() })
+    }
 }
 
 /// What a path is or shall be.
@@ -549,6 +560,14 @@ mod tests {
         assert_eq!(root.diff(), "");
         assert_eq!(root.apply().unwrap(), 0);
         assert!(!dir.path().join("etc/b").exists());
+    }
+
+    #[test]
+    fn the_owner_on_disk_is_that_of_the_directory() {
+        let (_dir, root) = root();
+        assert_eq!(root.owner.on_disk(&root.dir).unwrap(), root.owner, "shifted");
+        let other = Owner { uid: root.owner.uid + 1, gid: root.owner.gid };
+        assert_eq!(other.on_disk(&root.dir).unwrap(), Owner::default(), "mapped when mounted");
     }
 
     #[test]

@@ -58,6 +58,31 @@ fn create_is_the_same_each_time() {
 }
 
 #[test]
+fn the_owner_is_the_mapped_root() {
+    use std::os::unix::fs::MetadataExt as _;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root gives files away");
+        return;
+    }
+    let guest = Guest::new("debian-12");
+    let args = ["--event", "start", "--host-nameservers", "192.0.2.53", "--host-searchdomain", ""];
+    for (config, owner) in [
+        ("unprivileged: 1\n", (100_000, 100_000)),
+        ("lxc.idmap: u 0 7000 9\nlxc.idmap: g 0 8000 9\nunprivileged: 1\n", (7000, 8000)),
+        ("", (0, 0)),
+    ] {
+        let _ = std::fs::remove_file(guest.path("etc/resolv.conf"));
+        assert!(run(&guest, config, &args).status.success());
+        let meta = std::fs::metadata(guest.path("etc/resolv.conf")).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), owner, "{config}");
+        assert_eq!(
+            guest.get("etc/resolv.conf"),
+            "# --- BEGIN PVE ---\nnameserver 192.0.2.53\n# --- END PVE ---\n"
+        );
+    }
+}
+
+#[test]
 fn failures_are_told() {
     let guest = Guest::new("debian-12");
     let told = |output: Output| {

@@ -239,6 +239,11 @@ fn versions_decide() {
         assert_eq!(guest.path(link).is_symlink(), has_link, "{version}");
         assert_eq!(guest.path(preset).exists(), has_preset, "{version}");
     }
+    for (version, upstart) in [("12.04", true), ("14.10", true), ("15.04", false)] {
+        let lsb = format!("DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE={version}\n");
+        let guest = at("ubuntu-16.04", &[("etc/lsb-release", &lsb)]);
+        assert_eq!(guest.path("etc/init/tty1.conf").exists(), upstart, "{version}");
+    }
     for (version, has_ifcfg, has_networkd, has_preset) in [
         ("24", true, false, false),
         ("27", true, true, false),
