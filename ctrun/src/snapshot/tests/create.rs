@@ -216,3 +216,24 @@ fn a_backup_keeps_its_lock_and_takes_only_what_is_backed_up() {
     (trial.request.held, trial.request.force) = (Some("backup"), true);
     assert_eq!(trial.end(), (text, String::new()));
 }
+
+/// A container with mistakes that its file had before anybody judged it has snapshots all the same.
+#[test]
+fn old_mistakes_are_recorded_and_come_back() {
+    let old = "memory: 512\nostype: redhat\nrootfs: l1:root,bogus=1\n";
+    let (made, error) = Trial::new(Operation::Create, "one", old, BOTH).end();
+    let section = format!("\n[one]\n{}", old.replace("rootfs: l1:root,bogus=1\n", ""))
+        + "rootfs: l1:root,bogus=1\nsnaptime: 1700000000\n";
+    assert_eq!(
+        (made.as_str(), error.as_str()),
+        ((old.replace("rootfs", "parent: one\nrootfs") + &section).as_str(), "")
+    );
+    let mended = made.replacen("redhat", "centos", 1);
+    let script = "rollback-possible l1:root\nrollback l1:root";
+    let (back, error) = Trial::new(Operation::Rollback, "one", &mended, script).end();
+    assert_eq!((back, error), (made.clone(), String::new()));
+    assert_eq!(
+        Trial::new(Operation::Delete, "one", &made, BOTH).end(),
+        (old.to_owned(), String::new())
+    );
+}

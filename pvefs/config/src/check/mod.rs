@@ -190,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_of_an_old_mistake_is_no_new_one() {
+        let kind = FileKind::Container(Some(100));
+        let old = "ostype: redhat\nnet0: name=e,tag=9999\n";
+        let new = format!("{old}parent: one\n\n[one]\n{old}snaptime: 1\n");
+        assert!(!check_save(kind, Some(old.as_bytes()), new.as_bytes()).is_refused());
+        let other = new.replace("[one]\nostype: redhat", "[one]\nostype: suse");
+        assert!(check_save(kind, Some(old.as_bytes()), other.as_bytes()).is_refused());
+        let twice = format!("{old}{old}");
+        assert!(check_save(kind, Some(old.as_bytes()), twice.as_bytes()).is_refused());
+    }
+
+    #[test]
     fn a_line_is_judged_alone() {
         let refused = |line: &[u8]| check_line(FileKind::Container(None), line).is_refused();
         for line in
