@@ -20,6 +20,7 @@ pub(super) fn apply(document: &mut Document, name: &str) -> Result<(), Refusal> 
         unused::add(document, None, volume)?;
     }
     while document.remove_section(PENDING) {}
+    let description = document.description_lines(document.main()).len();
     options(document, name)?;
     raw(document, name)?;
     document.set(None, "parent", name)?;
@@ -27,6 +28,10 @@ pub(super) fn apply(document: &mut Document, name: &str) -> Result<(), Refusal> 
         if kept.contains(&volume) {
             document.delete(None, &key)?;
         }
+    }
+    if document.description_lines(document.main()).len() > description {
+        // The options above a comment have gone; it is no part of the description for that.
+        insert_lines(document, description, &[String::new()]);
     }
     Ok(())
 }

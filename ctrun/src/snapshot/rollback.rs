@@ -25,6 +25,8 @@ pub(super) fn rollback(machine: &mut Machine<'_>) -> Result<(), Error> {
         snapshot(document, name)?;
         complete(document, name)?;
         check::unlocked(document, request)?;
+        // What cannot be written afterwards must be known before a volume is rolled back.
+        apply::apply(&mut document.clone(), name)?;
         document.set(None, "lock", "rollback")?;
         Ok(())
     })?;

@@ -254,6 +254,9 @@ fn after_a_rollback_the_container_is_the_snapshot() {
             .collect();
         assert_eq!(differs, [""; 0], "seed {seed}\n{}", outcome.text);
         assert_eq!(document.get("parent"), Some(name));
+        let before = Document::parse(text.as_str());
+        let description = |document: &Document| document.description(document.main());
+        assert_eq!(description(&before), description(&document), "seed {seed}");
         assert!(document.section("pve:pending").is_none());
         // No volume is forgotten.
         for volume in VOLUMES {
