@@ -20,13 +20,13 @@ pub(super) fn rollback(machine: &mut Machine<'_>) -> Result<(), Error> {
     }
     complete(&document, name).map_err(Error::Refused)?;
     check::unlocked(&document, request).map_err(Error::Refused)?;
+    // What cannot be written afterwards must be known before anything is lost.
+    apply::apply(&mut document.clone(), name).map_err(Error::Refused)?;
     machine.guest.stop().map_err(|source| Error::Guest { step: Step::Stop, source })?;
     machine.step(Step::Lock, |document| {
         snapshot(document, name)?;
         complete(document, name)?;
         check::unlocked(document, request)?;
-        // What cannot be written afterwards must be known before a volume is rolled back.
-        apply::apply(&mut document.clone(), name)?;
         document.set(None, "lock", "rollback")?;
         Ok(())
     })?;
