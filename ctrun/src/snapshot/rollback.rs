@@ -6,20 +6,20 @@ use super::machine::Machine;
 use super::volumes::volumes;
 use super::{Error, Refusal, Step, apply, check, section};
 
-/// Asks for every volume whether it can be rolled back, stops the container, locks it, rolls the volumes back, and makes
+/// Checks the file, asks for every volume whether it can be rolled back, stops the container, locks it, rolls the volumes back, and makes
 /// the snapshot's configuration the container's. After a failure in the middle the lock stays.
 pub(super) fn rollback(machine: &mut Machine<'_>) -> Result<(), Error> {
     let request = machine.request;
     let name = request.name;
     let document = machine.document();
     let found = snapshot(&document, name).map_err(Error::Refused)?;
+    complete(&document, name).map_err(Error::Refused)?;
+    check::unlocked(&document, request).map_err(Error::Refused)?;
     for (key, volume) in volumes(&document, found, name) {
         if let Err(source) = machine.volumes.rollback_possible(&volume, name) {
             return Err(Error::Volume { step: Step::CheckRollback, key, volume, source });
         }
     }
-    complete(&document, name).map_err(Error::Refused)?;
-    check::unlocked(&document, request).map_err(Error::Refused)?;
     // What cannot be written afterwards must be known before anything is lost.
     apply::apply(&mut document.clone(), name).map_err(Error::Refused)?;
     machine.guest.stop().map_err(|source| Error::Guest { step: Step::Stop, source })?;
