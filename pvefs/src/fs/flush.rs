@@ -1,7 +1,7 @@
 //! flush and fsync: where a stage becomes the text of its file.
 
 use crate::fs::handle::{Body, Caller, Handle};
-use crate::fs::holders::holds;
+use crate::fs::holders::holds_soon;
 use crate::fs::inode::Ino;
 use crate::fs::overlay::Shade;
 use crate::fs::stage::Stage;
@@ -76,7 +76,7 @@ impl Fs {
         let mut processes = vec![closer.pid, handle.caller.pid];
         processes.dedup();
         !self.handles.has_other_writer(handle.ino, fh)
-            && processes.iter().any(|pid| holds(*pid, device, handle.ino, name))
+            && processes.iter().any(|pid| holds_soon(*pid, device, handle.ino, name))
     }
 
     /// Whether a handle that was not written to empties its file.

@@ -7,15 +7,33 @@ use crate::fs::Ino;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 /// A device as /proc/PID/mountinfo shows it, `0:41`.
 pub(crate) type Device = str;
+
+/// How long a look at a process may take.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// As [`holds`], and no if that cannot be found out soon.
+///
+/// A process in execve(2) closes descriptors with locks held that a look at it in /proc waits for, while it waits for our
+/// answer: without a limit that is a deadlock. The look ends when the answer is given.
+pub(crate) fn holds_soon(pid: u32, device: &Device, ino: Ino, name: &str) -> bool {
+    let (send, found) = channel();
+    let (device, name) = (device.to_owned(), name.to_owned());
+    let look = move || drop(send.send(holds(pid, &device, ino, &name)));
+    let started = thread::Builder::new().name("holders".to_owned()).spawn(look);
+    started.is_ok() && found.recv_timeout(PATIENCE).unwrap_or(false)
+}
 
 /// Whether the process or thread `pid` has a descriptor open for writing of the file `ino` of the file system `device`,
 /// whose name is `name`.
 ///
 /// Looks at /proc alone: to ask for a file's attributes would come back to us. Where that does not work there is none.
-pub(crate) fn holds(pid: u32, device: &Device, ino: Ino, name: &str) -> bool {
+fn holds(pid: u32, device: &Device, ino: Ino, name: &str) -> bool {
     let process = Path::new("/proc").join(pid.to_string());
     let Ok(descriptors) = fs::read_dir(process.join("fd")) else { return false };
     descriptors.flatten().any(|descriptor| {
