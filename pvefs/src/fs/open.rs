@@ -3,6 +3,7 @@
 use crate::fs::handle::{Body, Caller, Handle, OpenMode, Opened};
 use crate::fs::inode::Ino;
 use crate::fs::lookup::View;
+use crate::fs::names::is_temporary;
 use crate::fs::overlay::Shade;
 use crate::fs::stage::Stage;
 use crate::fs::virt::Place;
@@ -131,7 +132,8 @@ impl Fs {
         {
             return false;
         }
-        let in_memory = matches!(self.overlay.lock().get(&path), Some(Shade::Scratch(_)));
+        // By its name: it may be unlinked at this moment, and must not come back.
+        let in_memory = path.name().is_some_and(is_temporary);
         if in_memory || stage.flushes > 1 {
             return false;
         }
