@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) type Device = str;
 
 /// How long a look at a process may take.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// As [`holds`], and no if that cannot be found out soon.
 ///
