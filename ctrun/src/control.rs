@@ -40,6 +40,8 @@ pub enum Reply {
     Done,
     /// It runs. The first of two replies to a start.
     Started,
+    /// It ran already, without a supervisor; now it has one again.
+    TakenOver,
     /// It has ended.
     Ended(Ended),
     /// It could not be done.

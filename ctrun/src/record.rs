@@ -50,6 +50,10 @@ pub struct Record {
     pub halt_signal: Option<i32>,
     /// The environment of its processes.
     pub environment: Vec<String>,
+    /// Whether it has a `/dev/console`.
+    pub console: bool,
+    /// How many `/dev/ttyN` it has.
+    pub ttys: u32,
 }
 
 /// Why the records could not be used.
@@ -64,9 +68,6 @@ pub enum Error {
     /// Somebody is starting or stopping it.
     #[error("container {0} is being started or stopped")]
     Busy(Ctid),
-    /// The supervisor is gone, the container or its remains are not.
-    #[error("container {0} was left over by a supervisor that died; `ctrun delete {0}` removes it")]
-    LeftOver(Ctid),
     /// A file or directory could not be used.
     #[error("cannot {what} {path}: {source}")]
     Io {
@@ -91,14 +92,16 @@ impl RunDir {
         settings.run.join(id.to_string())
     }
 
-    /// Makes the directory and locks it, for a start.
-    pub fn create(settings: &Settings, id: Ctid) -> Result<Self, Error> {
+    /// Makes the directory and locks it, for a start. A record that is there is what a supervisor that was killed left.
+    pub fn create(settings: &Settings, id: Ctid) -> Result<(Self, Option<Record>), Error> {
         let path = Self::path_of(settings, id);
         let make = || fs::DirBuilder::new().mode(0o700).recursive(true).create(&path);
         make().map_err(Error::io("make", &path))?;
         match Self::lock(&path)? {
-            Some(dir) if dir.path.join("record").exists() => Err(Error::LeftOver(id)),
-            Some(dir) => Ok(dir),
+            Some(dir) => match Record::load(settings, id) {
+                Err(Error::NotRunning(_)) => Ok((dir, None)),
+                record => Ok((dir, Some(record?))),
+            },
             None => Err(Error::Running(id)),
         }
     }
@@ -226,7 +229,7 @@ mod tests {
     fn one_owner_at_a_time() {
         let settings = settings();
         let id = "100".parse().unwrap();
-        let dir = RunDir::create(&settings, id).unwrap();
+        let (dir, _) = RunDir::create(&settings, id).unwrap();
         assert!(matches!(RunDir::create(&settings, id), Err(Error::Running(_))));
         assert!(RunDir::take(&settings, id).unwrap().is_none());
         dir.remove().unwrap();
@@ -250,15 +253,17 @@ mod tests {
             capabilities: 3,
             halt_signal: None,
             environment: Vec::new(),
+            console: true,
+            ttys: 2,
         };
-        let dir = RunDir::create(&settings, id).unwrap();
+        let (dir, _) = RunDir::create(&settings, id).unwrap();
         dir.save(&record).unwrap();
         drop(dir);
         let read = Record::load(&settings, id).unwrap();
         assert_eq!((read.links, read.idmap), (record.links, record.idmap));
         assert!(read.init.is_some());
         assert_eq!(Record::list(&settings).unwrap(), [id]);
-        assert!(matches!(RunDir::create(&settings, id), Err(Error::LeftOver(_))));
+        assert!(RunDir::create(&settings, id).unwrap().1.is_some(), "it is left over");
         let other = Record {
             init: Some((std::process::id().cast_signed(), 1)),
             ..Record::load(&settings, id).unwrap()

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Error;
-use crate::control::{Client, Reply, Request};
+use super::start::supervisor_of;
+use super::{Error, running};
+use crate::control::{Reply, Request};
 use crate::ctid::Ctid;
-use crate::record::{Record, RunDir};
+
 use crate::relay::{self, Escape};
 use crate::settings::Settings;
 
@@ -25,8 +26,8 @@ pub struct Args {
 pub fn console(settings: &Settings, args: &Args) -> Result<ExitCode, Error> {
     let escape = Escape::parse(&args.escape)
         .ok_or_else(|| Error::Other(format!("{:?} is no key: want a letter", args.escape)))?;
-    Record::load(settings, args.id)?;
-    let client = Client::connect(&RunDir::path_of(settings, args.id))?;
+    let (record, _init) = running(settings, args.id)?;
+    let client = supervisor_of(settings, &record)?;
     client.ask(&Request::Attach(args.tty))?;
     let (reply, fds) = client.reply(Some(Duration::from_secs(5)))?;
     if reply != Reply::Done {

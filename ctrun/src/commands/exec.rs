@@ -17,11 +17,13 @@ use ct_sys::{Call, caps, exec as sys, keyring, pass, pidfd, pty, seccomp, signal
 use rustix::fs::Mode;
 use rustix::thread::{CapabilitySet, ThreadNameSpaceType, move_into_thread_name_spaces};
 
+use super::start::supervisor_of;
 use super::{Error, running};
 use crate::cgroup;
-use crate::control::{Client, Request};
+use crate::control::Request;
 use crate::ctid::Ctid;
-use crate::record::{Record, RunDir};
+use crate::init;
+use crate::record::Record;
 use crate::relay::{self, Raw};
 use crate::seal::{self, Sealed};
 use crate::settings::Settings;
@@ -133,7 +135,7 @@ impl Guest<'_> {
         }
         move_into_thread_name_spaces(self.init.as_fd(), namespaces)
             .call(|| "setns(pidfd)".into())?;
-        become_root(self.record.idmap.is_some())?;
+        init::become_root(self.record.idmap.is_some())?;
         rustix::process::umask(Mode::from_raw_mode(0o022));
         rustix::process::chdir("/").call(|| "chdir(/)".into())?;
         match keyring::new_session() {
@@ -180,18 +182,6 @@ impl Guest<'_> {
     }
 }
 
-fn become_root(unprivileged: bool) -> ct_sys::Result<()> {
-    use rustix::process::{Gid, Uid};
-    use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-    set_thread_groups(&[]).call(|| "setgroups([])".into())?;
-    if unprivileged {
-        let (uid, gid) = (Uid::ROOT, Gid::ROOT);
-        set_thread_res_gid(gid, gid, gid).call(|| "setresgid(0)".into())?;
-        set_thread_res_uid(uid, uid, uid).call(|| "setresuid(0)".into())?;
-    }
-    Ok(())
-}
-
 /// Waits until the program runs; afterwards the line is closed.
 fn wait_for(line: &OwnedFd) -> Result<OwnedFd, Error> {
     let mut buffer = [0; 4096];
@@ -207,7 +197,7 @@ fn wait_for(line: &OwnedFd) -> Result<OwnedFd, Error> {
 
 /// A terminal of the container's own devpts, which only the supervisor knows for sure.
 fn open_terminal(settings: &Settings, record: &Record) -> Result<OwnedFd, Error> {
-    let client = Client::connect(&RunDir::path_of(settings, record.id))?;
+    let client = supervisor_of(settings, record)?;
     client.ask(&Request::Terminal)?;
     let (_, fds) = client.reply(Some(Duration::from_secs(5)))?;
     fds.into_iter().next().ok_or_else(|| Error::Other("the supervisor gave no terminal".into()))

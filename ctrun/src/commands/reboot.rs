@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use ct_sys::pidfd;
 
+use super::start::supervisor_of;
 use super::{Error, running, stop};
-use crate::control::{Client, Request};
+use crate::control::Request;
 use crate::ctid::Ctid;
-use crate::record::RunDir;
 use crate::settings::Settings;
 use crate::teardown;
 
@@ -23,7 +23,7 @@ pub struct Args {
 
 pub fn reboot(settings: &Settings, args: &Args) -> Result<ExitCode, Error> {
     let (record, init) = running(settings, args.id)?;
-    let client = Client::connect(&RunDir::path_of(settings, args.id))?;
+    let client = supervisor_of(settings, &record)?;
     client.ask(&Request::StartAgain)?;
     client.reply(Some(Duration::from_secs(5)))?;
     stop::ask_to_halt(&record, &init)?;

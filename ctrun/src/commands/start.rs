@@ -7,8 +7,9 @@ use std::process::{ExitCode, Stdio};
 use ct_sys::pass;
 
 use super::Error;
-use crate::control::{Client, Reply};
+use crate::control::{self, Client, Reply};
 use crate::ctid::Ctid;
+use crate::record::{Record, RunDir};
 use crate::seal::Sealed;
 use crate::settings::Settings;
 use crate::supervisor::Order;
@@ -29,6 +30,21 @@ pub fn start(settings: &Settings, args: Args) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The supervisor of a container that runs. One that was killed is replaced.
+pub fn supervisor_of(settings: &Settings, record: &Record) -> Result<Client, Error> {
+    match Client::connect(&RunDir::path_of(settings, record.id)) {
+        Err(control::Error::NoSupervisor(_)) => {
+            let config = record.config.clone();
+            launch(
+                settings,
+                &Order { id: record.id, config, command: Vec::new(), foreground: false },
+            )?;
+            Ok(Client::connect(&RunDir::path_of(settings, record.id))?)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// Starts a supervisor with its order, and waits until the container runs. Gives the line to it and, for one in the
 /// foreground, its console.
 pub fn launch(settings: &Settings, order: &Order) -> Result<(Client, Option<OwnedFd>), Error> {
@@ -46,9 +62,18 @@ pub fn launch(settings: &Settings, order: &Order) -> Result<(Client, Option<Owne
         .stdin(Stdio::from(theirs))
         .spawn()
         .map_err(|e| Error::Other(format!("cannot run the supervisor: {e}")))?;
+    // Taking a mount apart waits for a grace period; let that pass while the supervisor works.
+    drop(sealed);
     let client = Client::from_socket(ours);
     match client.reply(None)? {
         (Reply::Started, fds) => Ok((client, fds.into_iter().next())),
-        (other, _) => Err(crate::control::Error::Protocol(format!("{other:?}")).into()),
+        (Reply::TakenOver, fds) => {
+            eprintln!(
+                "ctrun: container {} was running without a supervisor; it has one again",
+                order.id
+            );
+            Ok((client, fds.into_iter().next()))
+        }
+        (other, _) => Err(control::Error::Protocol(format!("{other:?}")).into()),
     }
 }

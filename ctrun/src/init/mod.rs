@@ -77,14 +77,14 @@ fn steps(plan: &Plan<'_>, socket: &OwnedFd) -> Result<(), Failure> {
     if await_message(socket, message::GO).at(Step::Namespaces)?.is_none() {
         return Ok(());
     }
-    become_root(spec).at(Step::IdMap)?;
+    become_root(spec.unprivileged()).at(Step::IdMap)?;
     isolate(spec).at(Step::Namespaces)?;
 
     check(Step::Mounts)?;
     mounts::mount_all(plan)?;
     check(Step::Terminals)?;
     let root = open_root().at(Step::Terminals)?;
-    let terminals = Terminals::make(&root, spec).at(Step::Terminals)?;
+    let terminals = Terminals::make(&root, spec.console, spec.ttys.value).at(Step::Terminals)?;
     pass::send(socket, message::TERMINALS, &terminals.as_fds()).at(Step::Terminals)?;
 
     let Some(filter) = await_message(socket, message::EXEC).at(Step::Exec)? else {
@@ -109,11 +109,11 @@ fn await_message(socket: &OwnedFd, expected: &[u8]) -> ct_sys::Result<Option<Vec
 }
 
 /// In a new user namespace a process is nobody until it takes an id that is mapped.
-fn become_root(spec: &Spec) -> ct_sys::Result<()> {
+pub fn become_root(unprivileged: bool) -> ct_sys::Result<()> {
     use rustix::process::{Gid, Uid};
     use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
     set_thread_groups(&[]).call(|| "setgroups([])".into())?;
-    if spec.unprivileged() {
+    if unprivileged {
         let (uid, gid) = (Uid::ROOT, Gid::ROOT);
         set_thread_res_gid(gid, gid, gid).call(|| "setresgid(0)".into())?;
         set_thread_res_uid(uid, uid, uid).call(|| "setresuid(0)".into())?;
@@ -137,7 +137,8 @@ fn isolate(spec: &Spec) -> ct_sys::Result<()> {
     }
 }
 
-fn open_root() -> ct_sys::Result<OwnedFd> {
+/// The root directory of this process.
+pub fn open_root() -> ct_sys::Result<OwnedFd> {
     rustix::fs::open("/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .call(|| "open(/)".into())
 }

@@ -5,10 +5,13 @@ use std::path::Path;
 
 use ct_sys::mount::Mount;
 use ct_sys::resolve::{self, Links};
-use ct_sys::{Call, Result, pty};
+use ct_sys::{Call, Error, Result, pty};
 use rustix::fs::OFlags;
 
 use crate::spec::Spec;
+
+/// The file system's magic number (statfs(2)).
+const DEVPTS: rustix::fs::FsWord = 0x1cd1;
 
 /// The terminals of a container.
 #[derive(Debug)]
@@ -20,17 +23,22 @@ pub struct Terminals {
 }
 
 impl Terminals {
+    /// Where they are, inside, in the order of their masters.
+    pub fn names(console: bool, ttys: u32) -> impl Iterator<Item = String> {
+        let console = console.then(|| "dev/console".to_owned());
+        console.into_iter().chain((1..=ttys).map(|n| format!("dev/tty{n}")))
+    }
+
     /// Makes them and mounts them on the files that wait in `/dev`.
-    pub fn make(root: &OwnedFd, spec: &Spec) -> Result<Self> {
+    pub fn make(root: &OwnedFd, console: bool, ttys: u32) -> Result<Self> {
         let open = |path: &str, flags| resolve::open(root, Path::new(path), flags, Links::Refuse);
         let devpts = open("dev/pts", OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let names = spec
-            .console
-            .then(|| "dev/console".to_owned())
-            .into_iter()
-            .chain((1..=spec.ttys.value).map(|n| format!("dev/tty{n}")));
+        // When a container is taken over, the guest may have put anything there. In a devpts, ptmx is what it should be.
+        if rustix::fs::fstatfs(&devpts).call(|| "fstatfs(dev/pts)".into())?.f_type != DEVPTS {
+            return Err(Error::new("dev/pts is no devpts", rustix::io::Errno::MEDIUMTYPE));
+        }
         let mut masters = Vec::new();
-        for name in names {
+        for name in Self::names(console, ttys) {
             let master = pty::open_master(&devpts)?;
             let peer = pty::open_peer(&master)?;
             Mount::copy(&peer, false)?.named(&name).attach(open(&name, OFlags::PATH)?)?;

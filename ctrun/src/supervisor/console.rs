@@ -6,7 +6,9 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use ct_sys::pass;
+use ct_sys::{pass, pty};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::control::DATA;
 use crate::init::Terminals;
@@ -29,14 +31,50 @@ pub struct Console {
 #[derive(Debug)]
 struct Line {
     master: OwnedFd,
+    /// The guest's side, held open: with nobody there the master would be ready to read for ever, with nothing to read.
+    _peer: Option<OwnedFd>,
     client: Option<OwnedFd>,
+    /// What the client has not taken yet. Until it has, nothing more is read: the guest waits, the supervisor does not.
+    pending: Option<Vec<u8>>,
+}
+
+impl Line {
+    fn give(&mut self, bytes: &[u8]) {
+        let Some(client) = &self.client else { return };
+        match pass::send(client, bytes, &[]) {
+            Ok(()) => {}
+            Err(e) if e.errno() == Some(rustix::io::Errno::AGAIN) => {
+                self.pending = Some(bytes.to_vec());
+            }
+            Err(_) => self.client = None,
+        }
+    }
+
+    /// Waits, at the end and not for ever, until the client has taken what is pending. One that does not is given up.
+    fn wait_for_client(&mut self) -> bool {
+        while let (Some(pending), Some(client)) = (self.pending.take(), &self.client) {
+            let mut fds = [PollFd::new(client, PollFlags::OUT)];
+            let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
+            if !poll(&mut fds, Some(&patience)).is_ok_and(|n| n > 0) {
+                self.client = None;
+                break;
+            }
+            self.give(&pending);
+        }
+        true
+    }
 }
 
 impl Console {
     /// Takes the terminals over.
     pub fn new(terminals: Terminals, console: bool, log: PathBuf) -> Self {
-        let lines =
-            terminals.masters.into_iter().map(|master| Line { master, client: None }).collect();
+        let line = |master: OwnedFd| Line {
+            _peer: pty::open_peer(&master).ok(),
+            master,
+            client: None,
+            pending: None,
+        };
+        let lines = terminals.masters.into_iter().map(line).collect();
         Self { devpts: terminals.devpts, lines, first: u32::from(!console), log, file: None }
     }
 
@@ -56,6 +94,7 @@ impl Console {
         if line.client.is_some() {
             return Err("somebody is connected to it already".into());
         }
+        let _ = rustix::io::ioctl_fionbio(&client, true);
         line.client = Some(client);
         Ok(())
     }
@@ -66,7 +105,9 @@ impl Console {
         self.lines
             .iter()
             .enumerate()
-            .filter(move |(n, line)| (*n == 0 && console) || line.client.is_some())
+            .filter(move |(n, line)| {
+                line.pending.is_none() && ((*n == 0 && console) || line.client.is_some())
+            })
             .map(|(n, line)| (n, &line.master))
     }
 
@@ -75,9 +116,24 @@ impl Console {
         self.lines.iter().enumerate().filter_map(|(n, line)| Some((n, line.client.as_ref()?)))
     }
 
+    /// Users who have something to take still.
+    pub fn slow_clients(&self) -> impl Iterator<Item = (usize, &OwnedFd)> {
+        self.clients().filter(|(n, _)| self.lines[*n].pending.is_some())
+    }
+
     /// Disconnects a user.
     pub fn disconnect(&mut self, line: usize) -> Option<OwnedFd> {
-        self.lines.get_mut(line)?.client.take()
+        let line = self.lines.get_mut(line)?;
+        line.pending = None;
+        line.client.take()
+    }
+
+    /// Gives a user what is pending, who may be ready to take it now.
+    pub fn flush(&mut self, number: usize) {
+        let Some(line) = self.lines.get_mut(number) else { return };
+        if let Some(pending) = line.pending.take() {
+            line.give(&pending);
+        }
     }
 
     /// Passes on what the guest has written. Tells whether there may be more.
@@ -85,13 +141,8 @@ impl Console {
         let mut buffer = [0; 4096];
         buffer[0] = DATA;
         let Some(line) = self.lines.get_mut(number) else { return false };
-        // EIO: nobody in the guest has the terminal open.
         let Ok(n @ 1..) = rustix::io::read(&line.master, &mut buffer[1..]) else { return false };
-        if let Some(client) = &line.client
-            && pass::send(client, &buffer[..=n], &[]).is_err()
-        {
-            line.client = None;
-        }
+        line.give(&buffer[..=n]);
         if number == 0 && self.first == 0 {
             self.write_log(&buffer[1..=n]);
         }
@@ -104,7 +155,8 @@ impl Console {
             let line = &self.lines[number];
             if (number == 0 && self.first == 0) || line.client.is_some() {
                 let _ = rustix::io::ioctl_fionbio(line.master.as_fd(), true);
-                while self.pump(number) {}
+                while self.lines[number].wait_for_client() && self.pump(number) {}
+                self.lines[number].wait_for_client();
             }
         }
     }

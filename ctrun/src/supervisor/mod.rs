@@ -6,17 +6,20 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ct_sys::{Call, exec, pass, pidfd, signal};
+use ct_sys::clone::Child;
+use ct_sys::{Call, exec, memory, pass, pidfd, signal};
 use serde::{Deserialize, Serialize};
 
 use crate::control::{self, Ended, Reply};
 use crate::ctid::Ctid;
-use crate::failure::{At, Failure, Step};
+use crate::failure::Failure;
+use crate::init::Terminals;
 use crate::record::{Record, RunDir};
 use crate::settings::Settings;
-use crate::spec::{Spec, from_config};
+use crate::spec::from_config;
 use crate::{seal, start, teardown};
 
+mod adopt;
 mod console;
 mod serve;
 
@@ -103,38 +106,53 @@ fn once(settings: &Settings, order: &Order, client: &mut Option<OwnedFd>) -> Res
             "this program can be written to through /proc: refusing to enter a container".into()
         );
     }
-    let dir = RunDir::create(settings, order.id).map_err(|e| e.to_string())?;
-    let mut record = new_record(order);
+    let (dir, left) = RunDir::create(settings, order.id).map_err(|e| e.to_string())?;
     // From now on whoever asks something gets an answer, if only when the start is over.
-    let begun = control::serve(dir.path())
-        .at(Step::Namespaces)
-        .and_then(|listener| Ok((listener, begin(settings, order, &dir, &mut record)?)));
-    let (listener, (spec, running)) = match begun {
-        Ok(begun) => begun,
-        Err(failure) => {
-            let mut message = failure.message(&order.config);
-            for error in give_up(&record, dir) {
-                message.push_str("\n  and while cleaning up: ");
-                message.push_str(&error);
-            }
-            return Err(message);
+    let listener = match control::serve(dir.path()) {
+        Ok(listener) => listener,
+        Err(e) => {
+            let _ = dir.remove();
+            return Err(e.to_string());
         }
     };
+    let (life, started) = match left.map(adopt::take_over).transpose()?.flatten() {
+        Some(life) => (life, Reply::TakenOver),
+        None => match begin(settings, order, &dir) {
+            Ok(life) => (life, Reply::Started),
+            Err((failure, record)) => {
+                let mut message = failure.message(&order.config);
+                for error in give_up(&record, dir) {
+                    message.push_str("\n  and while cleaning up: ");
+                    message.push_str(&error);
+                }
+                return Err(message);
+            }
+        },
+    };
     let log = settings.log.join(format!("{}.console.log", order.id));
-    let console = Console::new(running.terminals, spec.console, log);
-    let mut server = serve::Server::new(listener, running.init, console);
-    report_start(&mut server, client, order.foreground);
+    let console = Console::new(life.terminals, life.record.console, log);
+    let mut server = serve::Server::new(listener, life.init, console);
+    report_start(&mut server, client, &started, order.foreground);
+    // Making a container took much code that waiting for its end does not.
+    let _ = memory::forget_text();
     let ended = server.until_end();
-    let errors = teardown::take_apart(&running.record, None);
+    let errors = teardown::take_apart(&life.record, None);
     let again = ended == Ended::Rebooted || server.start_again();
-    finish(&running.record, dir, errors, again);
+    finish(&life.record, dir, errors, again);
     let waiting = server.end(ended, again);
     *client = if again { None } else { waiting };
     // Off everybody's path: 17 ms for each interface.
-    for error in teardown::delete_links(&running.record) {
+    for error in teardown::delete_links(&life.record) {
         eprintln!("ctrun: container {}: {error}", order.id);
     }
     Ok(again)
+}
+
+/// A container that runs, as far as its supervisor needs it.
+struct Life {
+    init: Child,
+    terminals: Terminals,
+    record: Record,
 }
 
 fn new_record(order: &Order) -> Record {
@@ -150,24 +168,35 @@ fn new_record(order: &Order) -> Record {
         capabilities: 0,
         halt_signal: None,
         environment: Vec::new(),
+        console: true,
+        ttys: 0,
     }
 }
 
+/// Starts the container. A failure comes with the record of what has to be undone.
 fn begin(
     settings: &Settings,
     order: &Order,
     dir: &RunDir,
-    record: &mut Record,
-) -> Result<(Spec, start::Running), Failure> {
-    let mut spec = from_config::load(order.id, &order.config)?;
-    if !order.command.is_empty() {
-        spec.init.value.clone_from(&order.command);
+) -> Result<Life, (Box<Failure>, Box<Record>)> {
+    let mut record = new_record(order);
+    let mut try_to = || {
+        let mut spec = from_config::load(order.id, &order.config)?;
+        if !order.command.is_empty() {
+            spec.init.value.clone_from(&order.command);
+        }
+        record.idmap = spec.idmap.as_ref().map(|map| map.value.clone());
+        record.halt_signal = spec.lxc.halt_signal;
+        record.environment.clone_from(&spec.environment);
+        (record.console, record.ttys) = (spec.console, spec.ttys.value);
+        start::start(settings, &spec, dir, &mut record)
+    };
+    match try_to() {
+        Ok(running) => {
+            Ok(Life { init: running.init, terminals: running.terminals, record: running.record })
+        }
+        Err(failure) => Err((Box::new(failure), Box::new(record))),
     }
-    record.idmap = spec.idmap.as_ref().map(|map| map.value.clone());
-    record.halt_signal = spec.lxc.halt_signal;
-    record.environment.clone_from(&spec.environment);
-    let running = start::start(settings, &spec, dir, record)?;
-    Ok((spec, running))
 }
 
 /// Undoes a start that failed.
@@ -193,11 +222,16 @@ fn finish(record: &Record, dir: RunDir, mut errors: Vec<String>, again: bool) {
 }
 
 /// Tells whoever ordered the start, and lets go of the caller's terminal.
-fn report_start(server: &mut serve::Server, client: &mut Option<OwnedFd>, foreground: bool) {
+fn report_start(
+    server: &mut serve::Server,
+    client: &mut Option<OwnedFd>,
+    started: &Reply,
+    foreground: bool,
+) {
     let Some(client) = client.take() else { return };
     let console = server.console().master(0);
     let fds: Vec<_> = console.filter(|_| foreground).map(AsFd::as_fd).into_iter().collect();
-    if control::send_reply(&client, &Reply::Started, &fds) && foreground {
+    if control::send_reply(&client, started, &fds) && foreground {
         server.adopt_console_client(client);
         return;
     }

@@ -32,6 +32,7 @@ enum Source {
     Waiting(usize),
     Terminal(usize),
     User(usize),
+    SlowUser(usize),
 }
 
 /// More connections at once than anybody needs.
@@ -80,6 +81,7 @@ impl Server {
                     Source::Waiting(n) => drop(self.waiting.remove(n)),
                     Source::Terminal(n) => drop(self.console.pump(n)),
                     Source::User(n) => drop(self.console.disconnect(n)),
+                    Source::SlowUser(n) => self.console.flush(n),
                 }
             }
         }
@@ -93,6 +95,8 @@ impl Server {
         }
         let foreground = self.console.disconnect(0).filter(|_| self.foreground);
         if let Some(client) = &foreground {
+            // Now there is nothing else to do than to wait until it takes this.
+            let _ = rustix::io::ioctl_fionbio(client, false);
             control::send_reply(client, &reply, &[]);
         }
         foreground
@@ -120,6 +124,10 @@ impl Server {
         }
         for (n, fd) in self.waiting.iter().enumerate().rev() {
             watch(Source::Waiting(n), fd.as_fd());
+        }
+        for (n, fd) in self.console.slow_clients() {
+            sources.push(Source::SlowUser(n));
+            fds.push(PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::OUT));
         }
         if poll(&mut fds, None).is_err() {
             return Vec::new();

@@ -11,6 +11,7 @@ mod error;
 pub mod exec;
 pub mod keyring;
 pub mod loopdev;
+pub mod memory;
 pub mod mount;
 pub mod netlink;
 pub mod pass;

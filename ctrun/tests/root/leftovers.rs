@@ -1,6 +1,8 @@
 //! Nothing is left, whatever happens; and many rounds leak nothing.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use crate::support::{Host, eventually};
 
@@ -29,8 +31,6 @@ fn supervisor_killed() {
         eventually("gone", || host.ok(&["state", &text]).contains("supervised: false"));
         // The container lives on and can be used.
         assert_eq!(host.sh(id, "echo alive").out, "alive\n");
-        let said = host.ctrun(&["start", &text]);
-        assert!(said.code != 0 && said.err.contains("ctrun delete"), "{}", said.err);
         let said = host.ctrun(&["delete", &text]);
         assert!(said.code != 0 && said.err.contains("is running"), "{}", said.err);
         host.stop(id);
@@ -40,6 +40,54 @@ fn supervisor_killed() {
         kill(host.init(id));
         eventually("left over", || host.ok(&["state", &text]).contains("left over"));
         host.ok(&["delete", &text]);
+        host.assert_nothing_left();
+        // A start removes what is left, too.
+        host.start(id);
+        kill(host.supervisor(id));
+        kill(host.init(id));
+        eventually("left over", || host.ok(&["state", &text]).contains("left over"));
+        host.start(id);
+        assert_eq!(host.sh(id, "echo alive").out, "alive\n");
+        host.stop(id);
+    }
+}
+
+#[test]
+fn a_container_is_taken_over() {
+    let Some(host) = Host::new() else { return };
+    for config in ["", "unprivileged: 1\n"] {
+        // What runs on the console opens it anew each time, as a getty does.
+        let id = host.container(config);
+        let root = host.root_of(id);
+        fs::write(root.join("etc/inittab"), "console::respawn:/bin/sh /etc/talk\n").unwrap();
+        fs::write(root.join("etc/talk"), "echo ready; read line; echo got $line\n").unwrap();
+        host.start(id);
+        let init = host.init(id);
+        let old = host.supervisor(id);
+        kill(old);
+        let text = id.to_string();
+        eventually("gone", || host.ok(&["state", &text]).contains("supervised: false"));
+        let said = host.ctrun(&["start", &text]);
+        assert!(said.code == 0 && said.err.contains("has one again"), "{}", said.err);
+        assert_eq!(host.init(id), init, "it is the same container");
+        assert_ne!(host.supervisor(id), old);
+        // The console works again.
+        let mut console = host
+            .command(&["console", &text])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = host.path().join(format!("log/{id}.console.log"));
+        let mut stdin = console.stdin.take().unwrap();
+        eventually("an answer", || {
+            stdin.write_all(b"hello\n").unwrap();
+            fs::read_to_string(&log).unwrap_or_default().contains("got hello")
+        });
+        stdin.write_all(b"\x01q").unwrap();
+        console.wait().unwrap();
+        host.stop(id);
         host.assert_nothing_left();
     }
 }

@@ -41,6 +41,17 @@ fn run_gives_output_and_exit_status() {
 }
 
 #[test]
+fn run_loses_nothing_of_much() {
+    let Some(host) = Host::new() else { return };
+    let id = host.container("").to_string();
+    let said =
+        host.ctrun(&["run", &id, "--", "/bin/sh", "-c", "yes 0123456 | head -n 100000; echo end"]);
+    // The terminal makes two characters of each end of line.
+    assert_eq!(said.out.len(), 100_000 * 9 + 5);
+    assert!(said.out.ends_with("end\r\n"));
+}
+
+#[test]
 fn exec_passes_on_status_and_environment() {
     let Some(host) = Host::new() else { return };
     let id = host.container("unprivileged: 1\nlxc.environment.runtime: COLOUR=light blue\n");
