@@ -186,7 +186,7 @@ impl Writer {
                 overwrite(&temporary, &new)?;
                 fs::rename(&temporary, &path)?;
             }
-            Method::Append if number % 50 == 0 || self.state != Some(number - 1) => {
+            Method::Append if number.is_multiple_of(50) || self.state != Some(number - 1) => {
                 overwrite(&path, &new)?;
             }
             Method::Append => {

@@ -24,7 +24,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) fn holds_soon(pid: u32, device: &Device, ino: Ino, name: &str) -> bool {
     let (send, found) = channel();
     let (device, name) = (device.to_owned(), name.to_owned());
-    let look = move || drop(send.send(holds(pid, &device, ino, &name)));
+    let look = move || {
+        let _ = send.send(holds(pid, &device, ino, &name));
+    };
     let started = thread::Builder::new().name("holders".to_owned()).spawn(look);
     started.is_ok() && found.recv_timeout(PATIENCE).unwrap_or(false)
 }
