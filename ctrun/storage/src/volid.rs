@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pve_config::Volume;
 use serde::{Deserialize, Serialize};
 
 use crate::content::Content;
@@ -77,6 +78,14 @@ impl VolumeId {
     /// The volume `name` of `storage`.
     pub fn new(storage: impl Into<String>, name: impl Into<String>) -> Self {
         Self { storage: storage.into(), name: name.into() }
+    }
+
+    /// The volume that a configuration names, if it is one of a storage.
+    pub fn of(volume: &Volume) -> Option<Self> {
+        match volume {
+            Volume::Storage { storage, name } => Some(Self::new(storage, name)),
+            Volume::Directory(_) | Volume::Device(_) => None,
+        }
     }
 
     /// The storage.
@@ -386,6 +395,9 @@ mod tests {
             id.check_owner(101).unwrap_err().to_string(),
             "the volume local:100/vm-100-disk-0.raw belongs to container 100, not to 101"
         );
+        let configured = Volume::parse("local:100/vm-100-disk-0.raw").unwrap();
+        assert_eq!(VolumeId::of(&configured), Some(id));
+        assert_eq!(VolumeId::of(&Volume::parse("/srv").unwrap()), None);
         let block: VolumeId = "tank:base-9000-disk-0/subvol-101-disk-0".parse().unwrap();
         assert_eq!(block.owner(), Some(101));
         let template: VolumeId = "local:vztmpl/a.tar".parse().unwrap();

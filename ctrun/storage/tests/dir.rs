@@ -340,6 +340,12 @@ fn a_killed_snapshot_leaves_nothing_frozen() {
     assert!(!writer.is_finished(), "it was not frozen at all");
     child.kill().unwrap();
     child.wait().unwrap();
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !writer.is_finished() && std::time::Instant::now() < end {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    // Not joined before it is known to end: it would wait for ever.
+    assert!(writer.is_finished(), "it is still frozen");
     writer.join().unwrap().unwrap();
     // What cannot be frozen is an error that says so.
     let at = File::open("/proc").unwrap();
