@@ -4,7 +4,7 @@ use crate::fs::handle::{Body, Caller, Handle};
 use crate::fs::holders::holds_soon;
 use crate::fs::inode::Ino;
 use crate::fs::overlay::Shade;
-use crate::fs::stage::Stage;
+use crate::fs::stage::{Lost, Stage};
 use crate::fs::write::refused;
 use crate::fs::{Fs, FsError};
 use parking_lot::Mutex;
@@ -48,6 +48,14 @@ impl Fs {
         stage.flushes += u32::from(is_flush);
         if let Some(refusal) = stage.poison.as_ref().or(stage.refused.as_ref()) {
             return Err(refused(&path, refusal));
+        }
+        match stage.lost {
+            Some(Lost::TooBig) => {
+                let limit = self.options.max_file;
+                return Err(FsError::TooBig { path: path.to_string(), limit });
+            }
+            Some(Lost::NoSpace) => return Err(FsError::NoSpace(path.to_string())),
+            None => {}
         }
         if !stage.is_dirty() && !self.empties(&path, &handle, &stage, is_flush)? {
             return Ok(None);

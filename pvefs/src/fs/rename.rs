@@ -178,7 +178,7 @@ impl Fs {
         let stages = ino.map(|ino| self.handles.stages_of(ino)).unwrap_or_default();
         let written = stages.iter().find_map(|stage| {
             let stage = stage.lock();
-            stage.is_dirty().then(|| Arc::from(stage.data()))
+            (stage.is_dirty() && !stage.has_failed()).then(|| Arc::from(stage.data()))
         });
         let (text, mtime) = match &from.view {
             View::Scratch(scratch) => {

@@ -9,6 +9,15 @@ use std::time::SystemTime;
 /// What a write leaves to be judged: complete lines, one after the other, each without its newline.
 pub(crate) type FreshLines<'a> = Vec<&'a [u8]>;
 
+/// Why a write did not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The file would be too large.
+    TooBig,
+    /// All files together would be.
+    NoSpace,
+}
+
 /// A text being written.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
@@ -26,6 +35,8 @@ pub(crate) struct Stage {
     pub base: Option<Revision>,
     /// A line was refused: no later write, fsync or flush succeeds, and nothing is committed.
     pub poison: Option<Refusal>,
+    /// A write did not fit: what was written before and after it is no whole text, and is not committed.
+    pub lost: Option<Lost>,
     /// The verdict on the text as it is now, when it was refused as a whole.
     pub refused: Option<Refusal>,
     /// A modification time that was asked for before the text was committed.
@@ -63,6 +74,12 @@ impl Stage {
         self.dirty
     }
 
+    /// Whether its text, as it is now, will not be committed. Its handle may be open still: closing one ends later than
+    /// close(2).
+    pub fn has_failed(&self) -> bool {
+        self.poison.is_some() || self.refused.is_some() || self.lost.is_some()
+    }
+
     /// Whether it was written to at least once.
     pub fn is_written(&self) -> bool {
         self.written
@@ -92,7 +109,7 @@ impl Stage {
     /// Returns the complete lines that this write finished.
     ///
     /// # Errors
-    /// When the text would become longer than `limit`; the stage is as it was.
+    /// When the text would become longer than `limit`; the stage is as it was, but can no longer be committed.
     pub fn write(
         &mut self,
         offset: Option<u64>,
@@ -105,6 +122,7 @@ impl Stage {
         let start = offset.unwrap_or(self.data.len() as u64);
         let end = start.saturating_add(bytes.len() as u64);
         if end > limit {
+            self.lost = Some(Lost::TooBig);
             return Err(FsError::TooBig { path: path.to_owned(), limit });
         }
         let (start, end) = (start as usize, end as usize);
@@ -143,6 +161,10 @@ impl Stage {
     pub fn truncate(&mut self, size: u64, limit: u64, path: &str) -> Result<(), FsError> {
         if size > limit {
             return Err(FsError::TooBig { path: path.to_owned(), limit });
+        }
+        if size == 0 {
+            // Whoever writes now begins anew.
+            self.lost = None;
         }
         if size as usize == self.data.len() {
             self.emptied |= size == 0 && !self.written && self.base.is_some();

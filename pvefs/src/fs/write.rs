@@ -1,7 +1,7 @@
 //! write: into the stage, refusing there and then what no later byte can make right.
 
 use crate::fs::handle::{Body, Handle};
-use crate::fs::stage::Stage;
+use crate::fs::stage::{Lost, Stage};
 use crate::fs::{Call, Fs, FsError, Refusal};
 use pvefs_store::TreePath;
 use std::cell::OnceCell;
@@ -27,7 +27,10 @@ impl Fs {
             Body::Unwritable => return Err(FsError::Virtual(name.to_owned())),
             Body::Snapshot(_) => return Err(FsError::BadHandle(fh)),
         };
-        self.room_for_bytes(name, bytes.len() as u64)?;
+        if let Err(error) = self.room_for_bytes(name, bytes.len() as u64) {
+            stage.lock().lost = Some(Lost::NoSpace);
+            return Err(error);
+        }
         let mut stage = stage.lock();
         let offset = if handle.append { None } else { Some(offset) };
         let lines = stage.write(offset, bytes, self.options.max_file, name)?;
