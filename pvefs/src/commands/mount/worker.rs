@@ -38,7 +38,10 @@ pub(super) fn run(settings: &Settings, judge: Arc<dyn Judge>) -> Result<(), Serv
     // Without the monitor nobody would restart or stop this.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
     let signals = stop_signals();
-    signals.thread_block().map_err(|error| system("block signals", error))?;
+    // A limit on the size of files shall fail a save, not end the worker.
+    let mut blocked = signals;
+    blocked.add(Signal::SIGXFSZ);
+    blocked.thread_block().map_err(|error| system("block signals", error))?;
     match serve(settings, judge, signals) {
         Err(error) => {
             say(&format!("failed {error}"));
