@@ -74,6 +74,11 @@ impl Detached {
         let flags = OFlags::RDWR | OFlags::CLOEXEC;
         let device =
             rustix::fs::open("/dev/fuse", flags, Mode::empty()).map_err(MountError::NoFuse)?;
+        // Some containers have another file in its place.
+        let found = rustix::fs::fstat(&device).map_err(MountError::NoFuse)?;
+        if found.st_rdev != rustix::fs::makedev(10, 229) {
+            return Err(MountError::NoFuse(Errno::NODEV));
+        }
         let context = fsopen("fuse", FsOpenFlags::FSOPEN_CLOEXEC).map_err(step("fsopen fuse"))?;
         let fd = device.as_raw_fd().to_string();
         for (key, value) in [
