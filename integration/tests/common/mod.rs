@@ -2,7 +2,9 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use rustix::io::Errno;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Numbers that depend on a seed alone.
@@ -57,4 +59,11 @@ pub fn errno<T>(result: io::Result<T>) -> Option<Errno> {
 /// A small configuration that is accepted, with `memory` in it.
 pub fn conf(memory: u32) -> String {
     format!("arch: amd64\nhostname: ct\nmemory: {memory}\nostype: debian\n")
+}
+
+/// Writes a file as a shell's `>` does. Unlike `std::fs::write` it tells the error of the close, at which a text is saved.
+pub fn save(path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    let written = file.write_all(text.as_ref());
+    written.and(nix::unistd::close(file).map_err(io::Error::from))
 }
