@@ -14,6 +14,13 @@ const DROPPED: CapabilitySet = CapabilitySet::MAC_ADMIN
     .union(CapabilitySet::SYS_MODULE)
     .union(CapabilitySet::SYS_RAWIO);
 
+/// What is good for nothing in a user namespace, for the kernel asks for it in its first one. A guest's init that sees these
+/// tries to load modules and to read the audit log, and calls itself degraded.
+const USELESS: CapabilitySet = CapabilitySet::SYS_TIME
+    .union(CapabilitySet::SYS_MODULE)
+    .union(CapabilitySet::SYS_RAWIO)
+    .union(CapabilitySet::AUDIT_READ);
+
 /// The capabilities that the container's processes may have.
 pub fn kept_capabilities(spec: &Spec) -> Result<CapabilitySet, Failure> {
     let find = |given: &crate::spec::Given<String>| {
@@ -29,10 +36,7 @@ pub fn kept_capabilities(spec: &Spec) -> Result<CapabilitySet, Failure> {
         }
         return Ok(keep);
     }
-    // In a user namespace of its own a container has them over nothing but itself.
-    if !spec.unprivileged() {
-        keep -= DROPPED;
-    }
+    keep -= if spec.unprivileged() { USELESS } else { DROPPED };
     for given in &spec.lxc.cap_drop {
         keep -= find(given)?;
     }
