@@ -8,9 +8,13 @@ pub const BUILD: &[&str] = &["gcc", "libc6-dev", "pkg-config", "libseccomp-dev"]
 
 /// The programs whose ways of saving the tests try, and what else tests run.
 pub const TEST: &[&str] = &[
+    "acl",
+    "ansible-core",
     "attr",
     "augeas-tools",
+    "btrfs-progs",
     "busybox-static",
+    "bzip2",
     "crudini",
     "dash",
     "e2fsprogs",
@@ -21,8 +25,10 @@ pub const TEST: &[&str] = &[
     "inotify-tools",
     "iproute2",
     "joe",
+    "libcap2-bin",
     "man-db",
     "mc",
+    "mmdebstrap",
     "moreutils",
     "nano",
     "openssh-client",
@@ -41,7 +47,9 @@ pub const TEST: &[&str] = &[
     "util-linux",
     "vim",
     "vim-tiny",
-    "ansible-core",
+    "xfsprogs",
+    "xz-utils",
+    "zstd",
 ];
 
 fn is_installed(package: &str) -> bool {
