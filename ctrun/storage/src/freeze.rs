@@ -55,7 +55,9 @@ struct Frozen {
     what: String,
 }
 
-const SCRIPT: &str = r#"fsfreeze --freeze "$1" || exit 1
+// A file system that is still frozen when its last mount goes stays so, and keeps its device: nothing may end the child early.
+const SCRIPT: &str = r#"trap '' HUP INT TERM PIPE
+fsfreeze --freeze "$1" || exit 1
 echo frozen
 read -r _
 fsfreeze --unfreeze "$1""#;

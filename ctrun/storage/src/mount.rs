@@ -153,12 +153,21 @@ impl Mounted {
         let sync = |source: std::io::Error| Error::Sync { path: self.path.clone(), source };
         rustix::fs::syncfs(self.root()?).map_err(|e| sync(e.into()))?;
         drop(self.mount);
-        match self.device {
-            Some(device) => {
-                device.detach().map_err(|source| Error::Sys { path: self.path.clone(), source })
-            }
-            None => Ok(()),
+        let Some(device) = self.device else { return Ok(()) };
+        let name = device.path().file_name().unwrap_or_default().to_owned();
+        let backing = Path::new("/sys/block").join(name).join("loop/backing_file");
+        let image = std::fs::read_to_string(&backing).ok();
+        device.detach().map_err(|source| Error::Sys { path: self.path.clone(), source })?;
+        // A child that another thread has just made may hold the mount until it executes something; whoever attaches the
+        // image before that finds a journal that was not closed.
+        let end = Instant::now() + Duration::from_millis(500);
+        while image.is_some()
+            && std::fs::read_to_string(&backing).ok() == image
+            && Instant::now() < end
+        {
+            std::thread::sleep(Duration::from_millis(1));
         }
+        Ok(())
     }
 }
 
