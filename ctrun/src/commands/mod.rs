@@ -71,6 +71,8 @@ enum Command {
     Delete(delete::Args),
     /// Show what a snapshot operation would make of a configuration
     SnapshotSim(snapshot_sim::Args),
+    /// Set up the operating system in a container's root directory
+    GuestSetup(ct_guest::cli::Args),
 }
 
 /// A container.
@@ -98,6 +100,9 @@ pub enum Error {
     /// Control groups.
     #[error(transparent)]
     Cgroup(#[from] crate::cgroup::Error),
+    /// Setting up a guest.
+    #[error(transparent)]
+    Guest(#[from] ct_guest::Error),
     /// Anything else, said in full.
     #[error("{0}")]
     Other(String),
@@ -138,6 +143,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Error> {
         Command::List(args) => list::list(&settings, &args),
         Command::Delete(args) => delete::delete(&settings, &args),
         Command::SnapshotSim(args) => snapshot_sim::snapshot_sim(&args),
+        Command::GuestSetup(args) => Ok(ct_guest::cli::run(&args)?),
     }
 }
 
