@@ -33,6 +33,16 @@ struct MountAttr {
     userns_fd: u64,
 }
 
+impl MountAttr {
+    /// What sets `attributes`. How access times are kept is one field of several bits, which mount_setattr(2) wants cleared
+    /// before one of its values is set.
+    fn setting(attributes: Attr) -> Self {
+        let set = u64::from(attributes.bits());
+        let clear = if set & libc::MOUNT_ATTR__ATIME == 0 { 0 } else { libc::MOUNT_ATTR__ATIME };
+        Self { attr_set: set, attr_clr: clear, ..Self::default() }
+    }
+}
+
 impl Mount {
     /// Makes a new file system of `fstype` with `options` (`key` or `key=value`).
     pub fn new(fstype: &str, options: &[&str], attributes: Attr) -> Result<Self> {
@@ -102,7 +112,7 @@ impl Mount {
 
     /// Sets attributes on this mount, and on those upon it if `recursive`.
     pub fn set(&self, attributes: Attr, recursive: bool) -> Result<()> {
-        let attr = MountAttr { attr_set: u64::from(attributes.bits()), ..MountAttr::default() };
+        let attr = MountAttr::setting(attributes);
         mount_setattr(self.fd.as_fd(), &attr, recursive)
             .map_err(|e| Error::new(format!("mount_setattr({}, {attributes:?})", self.what), e))
     }
@@ -145,7 +155,7 @@ impl From<Mount> for OwnedFd {
 
 /// Sets `attributes` on the mount that the open file `fd` lies in.
 pub fn set_attributes(fd: impl AsFd, attributes: Attr, recursive: bool) -> Result<()> {
-    let attr = MountAttr { attr_set: u64::from(attributes.bits()), ..MountAttr::default() };
+    let attr = MountAttr::setting(attributes);
     mount_setattr(fd.as_fd(), &attr, recursive)
         .map_err(|e| Error::new(format!("mount_setattr({attributes:?})"), e))
 }
@@ -191,5 +201,28 @@ fn explain(context: &OwnedFd, call: String, errno: rustix::io::Errno) -> Error {
             Error::new(format!("{call} [{text}]"), errno)
         }
         _ => Error::new(call, errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_times_can_be_turned_off() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("skipped: making a file system needs root");
+            return;
+        }
+        let mount = Mount::new("tmpfs", &[], Attr::empty()).unwrap();
+        for attributes in [Attr::MOUNT_ATTR_NOATIME, Attr::MOUNT_ATTR_NODEV] {
+            mount.set(attributes, false).unwrap();
+        }
+        let flags = rustix::fs::fstatvfs(mount.fd.as_fd()).unwrap().f_flag;
+        // NODEV has been set since, and has not brought access times back.
+        assert!(
+            flags.bits() & libc::ST_NOATIME != 0 && flags.bits() & libc::ST_NODEV != 0,
+            "{flags:?}"
+        );
     }
 }
