@@ -168,7 +168,7 @@ impl Writer {
         let mut next = Some(number);
         if self.method == Method::Create && self.state.is_some() {
             (next, self.removed) = (None, self.state);
-        } else if self.method == Method::Refused && number % 8 != 1 {
+        } else if self.method == Method::Refused && number % 8 != 1 && self.state.is_some() {
             return self.refuse(&path);
         }
         self.trying = Some(next);
@@ -301,11 +301,14 @@ fn kill_again_and_again(
 ) -> Vec<Duration> {
     let mut back = Vec::new();
     for kill in 1..=KILLS {
-        std::thread::sleep(Duration::from_millis(5 + random.next() % 250));
+        std::thread::sleep(Duration::from_millis(5 + random.next() % 200));
         if failed() {
             break;
         }
         if kill % WHOLE == 0 {
+            // It learns of its monitor's death and would stop in good order, which ends grace periods.
+            let worker = wait_for(PATIENCE, || mounted.worker()).expect("a worker");
+            let _ = nix::sys::signal::kill(worker, nix::sys::signal::Signal::SIGSTOP);
             mounted.kill();
             mounted.start();
             continue;
