@@ -310,6 +310,10 @@ fn kill_again_and_again(
             let worker = wait_for(PATIENCE, || mounted.worker()).expect("a worker");
             let _ = nix::sys::signal::kill(worker, nix::sys::signal::Signal::SIGSTOP);
             mounted.kill();
+            // Its last thread may still be ending, and hold the store.
+            let lock = mounted.store.with_extension("db.lock");
+            wait_for(PATIENCE, || File::open(&lock).ok()?.try_lock().ok())
+                .expect("the store is free");
             mounted.start();
             continue;
         }
