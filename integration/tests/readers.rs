@@ -49,9 +49,17 @@ fn save_of(text: &str) -> Option<u32> {
 const MAPPING: &str = r##"
 import mmap, os, signal, sys
 path, stop = sys.argv[1:]
+def page_of_one_text(page):
+    saves = set()
+    for line in page.split(b"\n")[1:-1]:
+        words = line.split(b" ")
+        if len(words) > 1 and words[0] == b"#" and words[1].isdigit(): saves.add(words[1])
+    return len(saves) <= 1
 def of_one_text(text):
     # The size that fstat and a mapping go by is that of the newest text, the bytes are those of the one that was
-    # opened: it may be cut, or zeros may follow it. But never are two texts mixed.
+    # opened: it may be cut, or zeros may follow it. But never are two texts mixed in a page. The pages of a mapping belong
+    # to the file, as on any file system: each is read when it is touched.
+    if len(text) > 4096: return all(page_of_one_text(text[at:at + 4096]) for at in range(0, len(text), 4096))
     text = text.rstrip(b"\0")
     if not text.startswith(b"# begin "): return False
     *lines, rest = text.split(b"\n")
