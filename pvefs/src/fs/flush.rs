@@ -60,7 +60,11 @@ impl Fs {
         if !stage.is_dirty() && !self.empties(&path, &handle, &stage, is_flush)? {
             return Ok(None);
         }
-        let goes_on = closer.is_some_and(|closer| self.goes_on(&path, fh, &handle, closer));
+        let goes_on = closer.is_some_and(|closer| {
+            // Who made a second descriptor has closed one before, as shells do, or is another process than closes it now.
+            let may_go_on = stage.flushes > 1 || closer.pid != handle.caller.pid;
+            may_go_on && self.goes_on(&path, fh, &handle, closer)
+        });
         let result = if goes_on {
             self.judge_stage(&path, &stage, handle.author())
         } else {

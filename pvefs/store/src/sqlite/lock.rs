@@ -7,6 +7,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The lock on a store; let go of when dropped, or by the kernel when the process dies.
 ///
@@ -22,6 +24,10 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// How long to wait for a lock that another process holds, and how often to look.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(10);
+
 impl StoreLock {
     pub fn take(database: &Path) -> Result<Self, StoreError> {
         let path = beside(database, ".lock");
@@ -34,7 +40,15 @@ impl StoreLock {
             .mode(0o600)
             .open(&path)
             .map_err(|error| failed(&error))?;
-        match file.try_lock() {
+        // The last thread of a holder that was killed may be ending still.
+        let end = Instant::now() + PATIENCE;
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if Instant::now() < end => thread::sleep(LOOK),
+                locked => break locked,
+            }
+        };
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
