@@ -1,5 +1,6 @@
-//! How long things take. Run with `--ignored --nocapture`; CT_STORAGE_TEST_ARCHIVE names a template, plain tar.
+//! How long things take. CT_STORAGE_TEST_ARCHIVE names a template, plain tar.
 
+#[path = "../tests/common/mod.rs"]
 mod common;
 
 use std::fs::File;
@@ -20,8 +21,11 @@ fn timed<T>(what: &str, act: impl FnOnce() -> T) -> T {
     result
 }
 
-#[test]
-#[ignore = "measures"]
+fn main() {
+    volumes();
+    archives();
+}
+
 fn volumes() {
     if !isolate() {
         return;
@@ -67,8 +71,6 @@ fn volumes() {
     }
 }
 
-#[test]
-#[ignore = "measures"]
 fn archives() {
     if !isolate() {
         return;
