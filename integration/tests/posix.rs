@@ -413,3 +413,20 @@ fn a_number_exists_once() {
     save(mounted.conf(100), conf(700)).expect("the number is free again");
     assert_eq!(read(&mounted.conf(100)), conf(700));
 }
+
+#[test]
+fn a_new_file_whose_text_was_refused_is_in_nobodys_way() {
+    let mounted = Mounted::new();
+    let good = "memory: 512\nrootfs: local:100/vm-100-disk-0.raw,size=8G\n";
+    for id in 200..300 {
+        let conf = mounted.conf(id);
+        // The end of the failed one comes after its close has returned, and meets the next.
+        for round in 0..10 {
+            let error = fs::write(&conf, "memroy: 512\n").expect_err("a bad text");
+            let number = error.raw_os_error();
+            assert_eq!(number, Some(Errno::INVAL.raw_os_error()), "{id}, {round}: {error}");
+        }
+        fs::write(&conf, good).unwrap_or_else(|error| panic!("{id}: {error}"));
+        assert_eq!(fs::read_to_string(&conf).expect("saved"), good, "{id}");
+    }
+}

@@ -38,8 +38,14 @@ impl Fs {
             View::Dir(_) => return Err(FsError::IsADirectory(path.to_string())),
             _ if mode.exclusive => return Err(FsError::Exists(path.to_string())),
             _ => {
-                let attr = self.lookup(parent, name.as_bytes(), caller)?;
-                return Ok((attr, self.open(attr.ino, mode, caller)?));
+                let opened = self.lookup(parent, name.as_bytes(), caller).and_then(|attr| {
+                    self.open(attr.ino, mode, caller).map(|opened| (attr, opened))
+                });
+                match opened {
+                    // It went away in this moment: the kernel looks again, and finds that it can be made.
+                    Err(FsError::NotFound(_)) => return Err(FsError::Stale(path.to_string())),
+                    opened => return opened,
+                }
             }
         }
         self.parent_is_dir(&path)?;

@@ -21,6 +21,9 @@ pub enum FsError {
     /// Nothing is there.
     #[error("{0}: no such file or directory")]
     NotFound(String),
+    /// What the kernel names went away under its call. It looks the name up again and repeats the call.
+    #[error("{0}: is no longer there")]
+    Stale(String),
     /// Something is there already.
     #[error("{0}: exists already")]
     Exists(String),
@@ -98,6 +101,7 @@ impl FsError {
     pub fn errno(&self) -> Errno {
         match self {
             Self::NotFound(_) => Errno::NOENT,
+            Self::Stale(_) => Errno::STALE,
             Self::Exists(_) | Self::GuestExists { .. } => Errno::EXIST,
             Self::NotADirectory(_) => Errno::NOTDIR,
             Self::IsADirectory(_) => Errno::ISDIR,

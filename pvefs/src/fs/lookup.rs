@@ -63,12 +63,16 @@ impl Fs {
     /// must find the size of what he reads or has written.
     ///
     /// # Errors
-    /// [`FsError::NotFound`] when it is gone and not open either.
+    /// [`FsError::Stale`] when it is gone and not open either.
     pub fn getattr(&self, ino: Ino, fh: Option<u64>, caller: Caller) -> Result<Attr, FsError> {
         let path = self.path(ino);
         let attr = match &path {
-            Some(path) => self.attr_at(ino, path),
-            None => Err(FsError::NotFound(format!("inode {ino}"))),
+            // The kernel has just looked it up: told that it is stale, it looks again.
+            Some(path) => self.attr_at(ino, path).map_err(|error| match error {
+                FsError::NotFound(path) => FsError::Stale(path),
+                error => error,
+            }),
+            None => Err(FsError::Stale(format!("inode {ino}"))),
         };
         let size = match fh.and_then(|fh| self.handles.find(fh)) {
             Some(handle) => handle.size(),

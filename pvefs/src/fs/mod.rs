@@ -190,7 +190,7 @@ impl Fs {
 
     /// The path of an inode that must have one.
     fn live_path(&self, ino: Ino) -> Result<TreePath, FsError> {
-        self.path(ino).ok_or_else(|| FsError::NotFound(format!("inode {ino}")))
+        self.path(ino).ok_or_else(|| FsError::Stale(format!("inode {ino}")))
     }
 
     /// The path of `name` in `parent`.

@@ -30,7 +30,8 @@ impl Fs {
     /// # Errors
     /// When it is gone, a directory, or virtual and to be emptied.
     pub fn open(&self, ino: Ino, mode: OpenMode, caller: Caller) -> Result<Opened, FsError> {
-        let path = self.live_path(ino)?;
+        let stale = || FsError::Stale(format!("inode {ino}"));
+        let path = self.path(ino).ok_or_else(stale)?;
         let body = match self.place(&path) {
             Place::Internal => return Err(FsError::NotFound(path.to_string())),
             Place::Link(_) => return Err(FsError::Invalid(path.to_string(), "a symbolic link")),
@@ -47,6 +48,12 @@ impl Fs {
         };
         let handle =
             Handle { append: mode.append, fresh: mode.truncate, ..Handle::new(ino, body, caller) };
+        // Whoever takes away the name of a file without a text does it under this lock: either the name is gone here, or the
+        // new handle is seen there.
+        let overlay = mode.write.then(|| self.overlay.lock());
+        if overlay.is_some() && self.path(ino).is_none() {
+            return Err(stale());
+        }
         Ok(Opened { fh: self.handles.add(handle), writes: mode.write })
     }
 
@@ -58,7 +65,7 @@ impl Fs {
         caller: Caller,
     ) -> Result<Body, FsError> {
         match self.view(path)? {
-            View::Absent => Err(FsError::NotFound(path.to_string())),
+            View::Absent => Err(FsError::Stale(path.to_string())),
             View::Dir(_) => Err(FsError::IsADirectory(path.to_string())),
             View::Scratch(scratch) => {
                 if mode.truncate {
@@ -158,16 +165,18 @@ impl Fs {
         if !has_failed {
             return;
         }
-        if self.handles.stages_of(handle.ino).len() > 1 {
-            return;
-        }
         let mut overlay = self.overlay.lock();
-        if !matches!(overlay.get(&path), Some(Shade::Pending { .. })) {
+        // The name may have been taken away and made anew since: then it is another file's.
+        let is_ours = self.inodes.lock().find_path(&path) == Some(handle.ino);
+        if !is_ours
+            || self.handles.stages_of(handle.ino).len() > 1
+            || !matches!(overlay.get(&path), Some(Shade::Pending { .. }))
+        {
             return;
         }
         overlay.remove(&path);
-        drop(overlay);
         self.guests.lock().gone(&path);
+        // Still under the lock: a name that is made anew must not be forgotten with this one.
         self.lost_name(&path);
     }
 }
