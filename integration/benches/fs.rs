@@ -90,18 +90,7 @@ impl Pair {
             fs::write(folder.join(format!("{}.conf", 100 + number)), text(number)).expect("a file");
         });
         let mut mounted = Mounted::with().prepare();
-        fs::create_dir_all(mounted.store.parent().expect("a folder")).expect("a folder");
-        let status = Command::new(programs().join("pvefs"))
-            .args(["import", "--node", "one", "--store"])
-            .arg(&mounted.store)
-            .arg("--run-dir")
-            .arg(&mounted.run_dir)
-            .arg("--root")
-            .arg(&mounted.root)
-            .arg(&source)
-            .stdout(Stdio::null())
-            .status();
-        assert!(status.is_ok_and(|status| status.success()), "import");
+        mounted.import(&source);
         mounted.start();
         let pvefs = mounted.root.join("nodes/one/lxc");
         Self { pvefs, ext4: folder, count, _ext4: ext4, mounted }

@@ -164,6 +164,25 @@ impl Mounted {
         command
     }
 
+    /// A command of pvefs on this store and mount.
+    pub fn pvefs<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(programs().join("pvefs"));
+        command.args(args).arg("--store").arg(&self.store).arg("--root").arg(&self.root);
+        command.arg("--run-dir").arg(&self.run_dir).args(["--node", &self.node]);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Takes in the files of a folder, before the first start.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn import(&self, source: &Path) {
+        fs::create_dir_all(self.store.parent().expect("a folder")).expect("a folder");
+        let args = [OsStr::new("import"), source.as_os_str()];
+        assert!(self.pvefs(args).status().expect("import runs").success(), "import");
+    }
+
     /// Starts the daemon in the foreground and waits until it says that it is ready.
     ///
     /// # Panics

@@ -10,10 +10,7 @@ const GOOD: &str = "arch: amd64\nmemory: 512\nrootfs: local:100/vm-100-disk-0.ra
 
 /// Runs a command of pvefs for a mount.
 fn pvefs(mounted: &Mounted, args: &[&str]) -> Output {
-    let mut command = Command::new(programs().join("pvefs"));
-    command.args(args).arg("--store").arg(&mounted.store).arg("--root").arg(&mounted.root);
-    command.arg("--run-dir").arg(&mounted.run_dir).args(["--node", &mounted.node]);
-    command.stdin(Stdio::null()).output().expect("pvefs can be started")
+    mounted.pvefs(args).output().expect("pvefs can be started")
 }
 
 fn stdout(output: &Output) -> String {

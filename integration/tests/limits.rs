@@ -4,12 +4,10 @@ mod common;
 
 use common::{conf, errno, save};
 use integration::mounted::Mounted;
-use integration::programs;
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::process::{Command, Stdio};
 
 const MIB: usize = 1 << 20;
 
@@ -54,18 +52,7 @@ fn a_hundred_thousand_files() {
             save(folder.join(format!("{file:05}.txt")), format!("{file}\n")).expect("a file");
         }
     }
-    fs::create_dir_all(mounted.store.parent().expect("a folder")).expect("a folder");
-    let status = Command::new(programs().join("pvefs"))
-        .args(["import", "--node", "one", "--store"])
-        .arg(&mounted.store)
-        .arg("--run-dir")
-        .arg(&mounted.run_dir)
-        .arg("--root")
-        .arg(&mounted.root)
-        .arg(&source)
-        .stdout(Stdio::null())
-        .status();
-    assert!(status.expect("import runs").success());
+    mounted.import(&source);
     mounted.start();
     let mut seen = 0;
     for folder in 0..10 {

@@ -3,13 +3,13 @@
 use pve_config::schema::{OPTIONS, OptionDef};
 
 /// A regular expression for all keys, in the dialect of Vim's "very magic" and of POSIX alike.
-fn keys(open: &str, close: &str) -> String {
+fn keys() -> String {
     let key = |option: &OptionDef| {
         if option.count > 0 { format!("{}[0-9]+", option.name) } else { option.name.to_owned() }
     };
     let mut keys: Vec<_> = OPTIONS.iter().map(key).collect();
     keys.sort();
-    format!("{open}{}{close}", keys.join("|"))
+    format!("({})", keys.join("|"))
 }
 
 /// Folder, name and content of each file.
@@ -37,7 +37,7 @@ highlight default link pveComment Comment
 highlight default link pveSection Title
 let b:current_syntax = "pveconf"
 "#,
-        keys = keys("(", ")")
+        keys = keys()
     );
     let detect = r#"" Made by `pvefs generate vim`.
 autocmd BufRead,BufNewFile */lxc/[1-9]*.conf setfiletype pveconf
@@ -76,7 +76,7 @@ color yellow "[,: ][a-z][a-zA-Z0-9_-]*="
 color cyan "^#.*"
 color magenta "^\[[^]]*\]"
 "##,
-        keys = keys("(", ")")
+        keys = keys()
     )
 }
 
